@@ -1,0 +1,21 @@
+"""The errors that painlab raises on bad input: one clear sentence each."""
+
+
+class PainLabError(Exception):
+    """Bad input or a bad file. The message is one sentence: what, where, and what to do."""
+
+
+class VideoError(PainLabError):
+    """A video that cannot be read or written."""
+
+
+class AlignmentError(PainLabError):
+    """Landmark or detector weights that are missing or not what they claim to be."""
+
+
+class ShapeError(PainLabError):
+    """A tensor whose shape does not fit the model it was given to."""
+
+
+class WeightsError(PainLabError):
+    """A weights file that is missing, damaged, foreign, or made for another configuration."""
