@@ -1,0 +1,38 @@
+"""painlab: automatic pain estimation from videos with transformers, and the book that tells how.
+
+It implements Gkikas and Tsiknakis, "A Full Transformer-based Framework for Automatic Pain
+Estimation using Videos". Everything meant for use is here: ``import painlab as pl``.
+"""
+
+__version__ = "0.1.0"
+
+from painlab.config import FrameworkConfig, TemporalConfig, TNTConfig
+from painlab.errors import PainLabError
+from painlab.framework import (
+    PainFramework,
+    count_flops,
+    count_parameters,
+    load_model,
+    save_model,
+)
+from painlab.layers import attention
+from painlab.spatial import TNT, join_patches, split_patches
+from painlab.temporal import TemporalTransformer, fourier_encode
+
+__all__ = [
+    "TNT",
+    "FrameworkConfig",
+    "PainFramework",
+    "PainLabError",
+    "TNTConfig",
+    "TemporalConfig",
+    "TemporalTransformer",
+    "attention",
+    "count_flops",
+    "count_parameters",
+    "fourier_encode",
+    "join_patches",
+    "load_model",
+    "save_model",
+    "split_patches",
+]

@@ -1,0 +1,228 @@
+"""What a model is made of: frozen dataclasses, checked when they are made.
+
+A configuration travels inside every weights file, so a model can be rebuilt from the file alone.
+The comments give the paper's symbol or sentence where it has one.
+"""
+
+from dataclasses import asdict, dataclass, field
+
+from painlab.errors import PainLabError
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise PainLabError(message)
+
+
+def _require_positive(config, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        _require(
+            isinstance(value, int) and not isinstance(value, bool) and value > 0,
+            f"{type(config).__name__}({name}={value!r}): give a whole number above 0.",
+        )
+
+
+def _require_probability(config, name: str) -> None:
+    value = getattr(config, name)
+    _require(
+        isinstance(value, (int, float)) and 0 <= value < 1,
+        f"{type(config).__name__}({name}={value!r}): give a probability from 0 up to, not with, 1.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TNTConfig:
+    """The spatial module, a Transformer in Transformer (paper III-B.1).
+
+    The defaults are the paper's: 196 patches of 16 sub-patches, a feature of 192 channels.
+    """
+
+    image_size: int = 224  # pixels of a side; the paper uses 224 throughout
+    patch_size: int = 16  # p
+    sub_patch_size: int = 4  # s
+    dim: int = 192  # d, the feature vector of a frame
+    inner_dim: int = 12  # channels of a sub-patch; not in the paper, from TNT's own
+    depth: int = 12  # "a depth of 12 blocks"
+    heads: int = 3  # of the outer encoder
+    inner_heads: int = 2  # of the inner encoder
+    drop_path: float = 0.1  # Table I; the last block's rate, rising linearly from 0
+    stem: str = "linear"  # "linear" as the paper says, or "conv" as in TNT's published code
+    classes: int = 0  # 0: the output is the feature; otherwise class logits
+
+    def __post_init__(self):
+        _require_positive(self, "image_size", "patch_size", "sub_patch_size", "dim", "inner_dim")
+        _require_positive(self, "depth", "heads", "inner_heads")
+        _require_probability(self, "drop_path")
+        for whole, part in (
+            ("image_size", "patch_size"),
+            ("patch_size", "sub_patch_size"),
+            ("dim", "heads"),
+            ("inner_dim", "inner_heads"),
+        ):
+            a, b = getattr(self, whole), getattr(self, part)
+            _require(a % b == 0, f"TNTConfig: {whole} {a} must be a multiple of {part} {b}.")
+        _require(
+            self.stem in ("linear", "conv"),
+            f"TNTConfig(stem={self.stem!r}): choose 'linear' or 'conv'.",
+        )
+        _require(
+            isinstance(self.classes, int) and self.classes >= 0,
+            f"TNTConfig(classes={self.classes!r}): give 0 for features or a number of classes.",
+        )
+
+    @property
+    def patches(self) -> int:
+        """Number of patches of an image, the paper's n."""
+        return (self.image_size // self.patch_size) ** 2
+
+    @property
+    def sub_patches(self) -> int:
+        """Number of sub-patches of a patch, the paper's m."""
+        return (self.patch_size // self.sub_patch_size) ** 2
+
+    @classmethod
+    def small(cls, **changes) -> "TNTConfig":
+        """TNT-S of Han et al. (2021): 384 channels, 6 outer and 4 inner heads."""
+        return cls(**{"dim": 384, "inner_dim": 24, "heads": 6, "inner_heads": 4, **changes})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemporalConfig:
+    """The temporal module: one cross-attention, then self-attentions over latents (III-B.2).
+
+    The defaults follow the authors' 2024 paper (latents of 128 channels) and cost at most
+    0.03 GFLOPs a clip; `FrameworkConfig.paper` has the size that fits the 2023 paper's totals.
+    """
+
+    frames: int = 138  # most frames of a clip: 5.5 s at 25 a second
+    dim: int = 192  # channels of a frame's feature, TNTConfig.dim
+    tokens: str = "frames"  # a token is a frame ("frames") or a single number ("scalars")
+    latents: int = 16  # N, rows of the learned Q
+    latent_dim: int = 128  # channels of a latent
+    cross_heads: int = 1  # "1 and 8 multi-heads, respectively"
+    heads: int = 8
+    cross_head_dim: int = 64
+    head_dim: int = 16
+    bands: int = 6  # Fourier bands of the position encoding
+    attention_dropout: float = 0.1  # Table I
+    classes: int = 2
+    self_attentions: int = 2  # "1 cross-attention and 2 self-attention components"
+    max_frequency: float | None = None  # None: as many as there are tokens, the Nyquist choice
+
+    def __post_init__(self):
+        _require_positive(self, "frames", "dim", "latents", "latent_dim", "cross_heads", "heads")
+        _require_positive(self, "cross_head_dim", "head_dim", "classes")
+        _require_probability(self, "attention_dropout")
+        _require(
+            self.tokens in ("frames", "scalars"),
+            f"TemporalConfig(tokens={self.tokens!r}): choose 'frames' or 'scalars'.",
+        )
+        for name in ("bands", "self_attentions"):
+            value = getattr(self, name)
+            _require(
+                isinstance(value, int) and value >= 0,
+                f"TemporalConfig({name}={value!r}): give a whole number, 0 or more.",
+            )
+        _require(
+            self.max_frequency is None or self.max_frequency > 0,
+            f"TemporalConfig(max_frequency={self.max_frequency!r}): give a number above 0.",
+        )
+        _require(
+            self.latents < self.token_count,
+            f"TemporalConfig: {self.latents} latents must be fewer than the {self.token_count} "
+            "tokens (paper III-B.2: N < M).",
+        )
+
+    @property
+    def token_count(self) -> int:
+        """Number of tokens of a full clip, the paper's M."""
+        return self.frames if self.tokens == "frames" else self.frames * self.dim
+
+    @property
+    def token_dim(self) -> int:
+        """Channels of a token with its position features: 2 a band and the position itself."""
+        return (self.dim if self.tokens == "frames" else 1) + 2 * self.bands + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameworkConfig:
+    """The whole framework of the paper's Fig. 2: spatial, then temporal."""
+
+    spatial: TNTConfig = field(default_factory=TNTConfig)
+    temporal: TemporalConfig = field(default_factory=TemporalConfig)
+
+    def __post_init__(self):
+        _require(
+            self.spatial.dim == self.temporal.dim,
+            f"FrameworkConfig: the spatial part gives {self.spatial.dim} channels a frame but the "
+            f"temporal part expects {self.temporal.dim}; make the two dim equal.",
+        )
+        _require(
+            self.spatial.classes == 0,
+            "FrameworkConfig: the spatial part must give features (classes=0), "
+            "the temporal part has the classifier.",
+        )
+
+    @classmethod
+    def paper(cls, *, stem: str = "linear", classes: int = 2) -> "FrameworkConfig":
+        """One setting that has both totals of paper III-B: 24 M parameters and 4.2 GFLOPs.
+
+        Others fit as well (see the ledger): the paper's two numbers do not identify its design.
+        """
+        return cls(
+            spatial=TNTConfig(stem=stem),
+            temporal=TemporalConfig(
+                tokens="scalars",
+                latents=16,
+                latent_dim=512,
+                cross_head_dim=256,
+                head_dim=256,
+                bands=6,
+                classes=classes,
+            ),
+        )
+
+    @classmethod
+    def tiny(cls, *, frames: int = 8, classes: int = 2) -> "FrameworkConfig":
+        """A framework small enough for tests and for exercises on a laptop."""
+        return cls(
+            spatial=TNTConfig(
+                image_size=32, patch_size=16, dim=24, inner_dim=8, depth=2, heads=3, inner_heads=2
+            ),
+            temporal=TemporalConfig(
+                frames=frames,
+                dim=24,
+                latents=4,
+                latent_dim=16,
+                heads=2,
+                head_dim=8,
+                classes=classes,
+            ),
+        )
+
+
+CONFIGS = {c.__name__: c for c in (TNTConfig, TemporalConfig, FrameworkConfig)}
+PARTS = {"spatial": "TNTConfig", "temporal": "TemporalConfig"}  # of a FrameworkConfig
+
+
+def config_to_dict(config) -> dict:
+    """A configuration as plain values for JSON, with the name of its class."""
+    return {"kind": type(config).__name__, **asdict(config)}
+
+
+def config_from_dict(values: dict):
+    """The inverse of `config_to_dict`.
+
+    Raises PainLabError for an unknown kind or field, so that a file written by a newer painlab
+    is refused by name and not half understood.
+    """
+    values = dict(values)
+    kind = values.pop("kind", None)
+    _require(kind in CONFIGS, f"unknown configuration {kind!r}: painlab knows {sorted(CONFIGS)}.")
+    cls = CONFIGS[kind]
+    unknown = sorted(set(values) - set(cls.__dataclass_fields__))
+    _require(not unknown, f"{kind} has no field {', '.join(unknown)} in this version of painlab.")
+    if cls is FrameworkConfig:
+        values = {name: config_from_dict({"kind": PARTS[name], **values[name]}) for name in values}
+    return cls(**values)

@@ -1,0 +1,163 @@
+"""The whole framework (paper Fig. 2), what it costs, and how it is kept on a disk."""
+
+from pathlib import Path
+
+import torch
+from einops import pack, rearrange
+from torch import Tensor, nn
+
+from painlab.config import FrameworkConfig, TemporalConfig, TNTConfig
+from painlab.errors import ShapeError, WeightsError
+from painlab.spatial.tnt import TNT
+from painlab.temporal.transformer import TemporalTransformer
+from painlab.typing import Bool, Float
+from painlab.weights import find_weights, read_weights, write_weights
+
+
+class PainFramework(nn.Module):
+    """From clips of aligned faces to class logits: TNT on each frame, then the temporal module.
+
+    Args:
+        config: of both parts; the default is the small one, `FrameworkConfig.paper` the large.
+
+    Example:
+        >>> model = PainFramework(FrameworkConfig.tiny(frames=4)).eval()
+        >>> model(torch.zeros(2, 4, 3, 32, 32)).shape
+        torch.Size([2, 2])
+    """
+
+    def __init__(self, config: FrameworkConfig | None = None):
+        super().__init__()
+        self.config = config = config or FrameworkConfig()
+        self.spatial = TNT(config.spatial)
+        self.temporal = TemporalTransformer(config.temporal)
+
+    def encode(
+        self,
+        clips: Float[Tensor, "b k c height width"],
+        *,
+        mask: Bool[Tensor, "b k"] | None = None,
+        frames_at_once: int = 32,
+    ) -> Float[Tensor, "b k d"]:
+        """Features of every frame of every clip, each computed from that frame alone.
+
+        Args:
+            clips: (b k 3 height width), values in about [-1, 1].
+            mask: (b k), True where the frame has a face; the others are read as grey.
+            frames_at_once: frames that pass through the TNT together; bounds the memory.
+        """
+        if clips.ndim != 5:
+            raise ShapeError(
+                f"clips have the shape (b, k, c, height, width), not {tuple(clips.shape)}."
+            )
+        if mask is not None:
+            clips = clips.masked_fill(~rearrange(mask, "b k -> b k 1 1 1"), 0.0)
+        frames = rearrange(clips, "b k c height width -> (b k) c height width")
+        features, _ = pack([self.spatial(part) for part in frames.split(frames_at_once)], "* d")
+        return rearrange(features, "(b k) d -> b k d", b=len(clips))
+
+    def forward(
+        self,
+        clips: Float[Tensor, "b k c height width"],
+        *,
+        mask: Bool[Tensor, "b k"] | None = None,
+    ) -> Float[Tensor, "b y"]:
+        """Class logits (b y) of clips.
+
+        Args:
+            clips: (b k 3 height width) of aligned faces, values in about [-1, 1].
+            mask: (b k), True where the frame has a face. What the others show changes nothing.
+
+        Raises:
+            ShapeError: where clips or mask do not fit the configuration.
+        """
+        return self.temporal(self.encode(clips, mask=mask), mask=mask)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Number of trainable values of a model.
+
+    Example:
+        >>> count_parameters(nn.Linear(3, 2))
+        8
+    """
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def count_flops(model: nn.Module, *inputs: Tensor) -> int:
+    """Floating-point operations of one forward pass: 2 a multiply-add, matrix products only.
+
+    The usual way of counting, and the paper's: norms, activations and softmax are left out. torch
+    counts nothing for its fused attention on a CPU, so the plain one is chosen while counting.
+
+    Args:
+        model: any module; its mode is left as it was.
+        inputs: what it is called with, a batch of one for the cost of one.
+
+    Example:
+        >>> count_flops(nn.Linear(3, 2), torch.zeros(1, 3))
+        12
+    """
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    training = model.training
+    model.eval()
+    counter = FlopCounterMode(display=False)
+    try:
+        # the counter follows gradients through the modules and fails where they are switched off
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+            model(*inputs)
+    finally:
+        model.train(training)
+    return counter.get_total_flops()
+
+
+def save_model(model: nn.Module, path: str | Path, **about: str) -> Path:
+    """Save a model as safetensors with its configuration inside; never a pickle.
+
+    Args:
+        model: a `TNT`, `TemporalTransformer` or `PainFramework`.
+        path: of the file; it appears whole or not at all.
+        about: further text to keep in it, such as ``licence="CC0"`` or ``trained_on="…"``.
+
+    Raises:
+        WeightsError: for another kind of model.
+
+    Returns:
+        The path.
+    """
+    if type(getattr(model, "config", None)) not in MODELS:
+        raise WeightsError(f"save_model keeps painlab's own models, not {type(model).__name__}.")
+    return write_weights(path, model.state_dict(), config=model.config, about=about)
+
+
+def load_model(path_or_name: str | Path, *, device: str | torch.device = "cpu") -> nn.Module:
+    """Load a model that `save_model` wrote, in evaluation mode, in float32.
+
+    Args:
+        path_or_name: a file, or the name of weights that come with painlab.
+        device: where the model is put.
+
+    Raises:
+        WeightsError: where the file is missing, damaged, no safetensors file, not painlab's, or
+            its tensors do not fit its configuration.
+    """
+    path = find_weights(path_or_name)
+    weights = read_weights(path)
+    model = MODELS[type(weights.config)](weights.config)
+    expected, found = model.state_dict(), weights.tensors
+    for name, value in expected.items():
+        if name not in found or found[name].shape != value.shape:
+            what = "is missing" if name not in found else f"has shape {tuple(found[name].shape)}"
+            raise WeightsError(
+                f"{path}: {name} {what}, which its own configuration does not allow."
+            )
+    if extra := sorted(set(found) - set(expected)):
+        raise WeightsError(f"{path}: {extra[0]} belongs to no part of its own configuration.")
+    model.load_state_dict({name: value.float() for name, value in found.items()})
+    model.about = weights.about
+    return model.to(device).eval()
+
+
+MODELS = {TNTConfig: TNT, TemporalConfig: TemporalTransformer, FrameworkConfig: PainFramework}

@@ -1,0 +1,101 @@
+"""Weights on a disk: safetensors files that carry their configuration, and nothing pickled."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from painlab.config import config_from_dict, config_to_dict
+from painlab.errors import PainLabError, WeightsError
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+class Weights(NamedTuple):
+    """What a weights file holds."""
+
+    tensors: dict[str, Tensor]
+    config: object
+    about: dict[str, str]
+
+
+def find_weights(path_or_name: str | Path) -> Path:
+    """The file of a path, or of the name of weights that come with painlab.
+
+    Raises:
+        WeightsError: where there is neither.
+    """
+    path = Path(path_or_name)
+    if path.is_file():
+        return path
+    shipped = ASSETS / "weights" / f"{path_or_name}.safetensors"
+    if path.name == str(path_or_name) and shipped.is_file():
+        return shipped
+    if path.is_dir():
+        raise WeightsError(f"{path} is a folder, not a weights file.")
+    names = sorted(p.stem for p in (ASSETS / "weights").glob("*.safetensors"))
+    known = f"; painlab comes with {', '.join(names)}" if names else ""
+    raise WeightsError(f"{path_or_name}: there is no such weights file{known}.")
+
+
+def write_weights(
+    path: str | Path, tensors: dict[str, Tensor], *, config, about: dict[str, str] | None = None
+) -> Path:
+    """Write tensors with a configuration and further text; whole or not at all.
+
+    Raises:
+        WeightsError: where the folder cannot be written to.
+    """
+    from safetensors.torch import save_file
+
+    from painlab import __version__
+
+    path = Path(path)
+    metadata = {
+        **(about or {}),
+        "painlab": __version__,
+        "config": json.dumps(config_to_dict(config), sort_keys=True),
+    }
+    part = path.with_name(path.name + ".part")
+    try:
+        save_file({k: v.detach().contiguous() for k, v in tensors.items()}, part, metadata=metadata)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise WeightsError(f"{path}: cannot be written ({error.strerror or error}).") from error
+    return path
+
+
+def read_weights(path: str | Path) -> Weights:
+    """Read what `write_weights` wrote.
+
+    Raises:
+        WeightsError: where the file is missing, damaged, a pickle, or not painlab's.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+        # torch.save writes a zip archive today and wrote a bare pickle before 1.6
+        if head[:2] == b"PK" or head[:1] == b"\x80":
+            raise WeightsError(
+                f"{path} is a pickle file, which can run code when it is opened; "
+                "painlab reads safetensors only."
+            )
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except SafetensorError as error:
+        raise WeightsError(f"{path} is damaged or no safetensors file ({error}).") from error
+    if "config" not in metadata:
+        raise WeightsError(f"{path} is no weights file of painlab: it carries no configuration.")
+    try:
+        config = config_from_dict(json.loads(metadata.pop("config")))
+    except (PainLabError, ValueError, TypeError) as error:
+        raise WeightsError(f"{path}: its configuration cannot be used ({error}).") from error
+    return Weights(tensors, config, metadata)
