@@ -91,7 +91,7 @@ class TNTConfig:
 class TemporalConfig:
     """The temporal module: one cross-attention, then self-attentions over latents (III-B.2).
 
-    The defaults follow the authors' 2024 paper (latents of 128 channels) and cost at most
+    The defaults follow the authors' 2024 paper (latents of 128 channels) and cost about
     0.03 GFLOPs a clip; `FrameworkConfig.paper` has the size that fits the 2023 paper's totals.
     """
 
@@ -108,7 +108,9 @@ class TemporalConfig:
     attention_dropout: float = 0.1  # Table I
     classes: int = 2
     self_attentions: int = 2  # "1 cross-attention and 2 self-attention components"
-    max_frequency: float | None = None  # None: as many as there are tokens, the Nyquist choice
+    max_frequency: float | int | None = (
+        None  # None: as many as there are tokens, the Nyquist choice
+    )
 
     def __post_init__(self):
         _require_positive(self, "frames", "dim", "latents", "latent_dim", "cross_heads", "heads")

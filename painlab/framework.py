@@ -46,9 +46,12 @@ class PainFramework(nn.Module):
             mask: (b k), True where the frame has a face; the others are read as grey.
             frames_at_once: frames that pass through the TNT together; bounds the memory.
         """
-        if clips.ndim != 5:
+        if clips.ndim != 5 or (mask is not None and mask.shape != clips.shape[:2]):
+            shapes = f"not {tuple(clips.shape)}"
+            if mask is not None:
+                shapes += f" and {tuple(mask.shape)}"
             raise ShapeError(
-                f"clips have the shape (b, k, c, height, width), not {tuple(clips.shape)}."
+                f"clips have the shape (b, k, c, height, width) and their mask (b, k), {shapes}."
             )
         if mask is not None:
             clips = clips.masked_fill(~rearrange(mask, "b k -> b k 1 1 1"), 0.0)

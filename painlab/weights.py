@@ -47,6 +47,7 @@ def write_weights(
     Raises:
         WeightsError: where the folder cannot be written to.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     from painlab import __version__
@@ -61,9 +62,9 @@ def write_weights(
     try:
         save_file({k: v.detach().contiguous() for k, v in tensors.items()}, part, metadata=metadata)
         part.replace(path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         part.unlink(missing_ok=True)
-        raise WeightsError(f"{path}: cannot be written ({error.strerror or error}).") from error
+        raise WeightsError(f"{path}: cannot be written ({error}).") from error
     return path
 
 

@@ -10,7 +10,7 @@ from painlab.typing import Float
 
 
 def fourier_encode(
-    positions: Float[Tensor, "..."], *, bands: int, max_frequency: float
+    positions: Float[Tensor, "..."], *, bands: int, max_frequency: float | int
 ) -> Float[Tensor, "... channels"]:
     r"""Encode positions in [-1, 1] as in the Perceiver (Jaegle et al. 2021, section 3.2).
 

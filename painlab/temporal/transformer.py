@@ -45,7 +45,7 @@ class LatentLayer(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "b l dl"],
-        tokens: Float[Tensor, "b t d"] | None = None,
+        tokens: Float[Tensor, "b t dt"] | None = None,
         *,
         mask: Bool[Tensor, "b 1 1 t"] | None = None,
         return_weights: bool = False,
@@ -94,8 +94,8 @@ class TemporalTransformer(nn.Module):
         self.norm = nn.LayerNorm(config.latent_dim)
         self.classifier = nn.Linear(config.latent_dim, config.classes)
 
-    def tokenise(self, features: Float[Tensor, "b k d"]) -> Float[Tensor, "b t d"]:
-        """Features to tokens with their positions: the last axis has `token_dim` channels.
+    def tokenise(self, features: Float[Tensor, "b k d"]) -> Float[Tensor, "b t dt"]:
+        """Features to tokens with their positions: dt is the configuration's `token_dim`.
 
         Positions run from -1 to 1 over the configured number of frames, so that a clip shorter by
         a frame is placed as the beginning of a full one, whether it is padded or not.
@@ -110,7 +110,7 @@ class TemporalTransformer(nn.Module):
             bands=self.config.bands,
             max_frequency=self.config.max_frequency or whole,
         ).to(features.dtype)
-        return torch.cat([features, repeat(encoding, "t d -> b t d", b=b)], dim=-1)  # b t d+13
+        return torch.cat([features, repeat(encoding, "t d -> b t d", b=b)], dim=-1)  # b t dt
 
     def forward(
         self,
@@ -136,7 +136,7 @@ class TemporalTransformer(nn.Module):
             features = features.masked_fill(~rearrange(mask, "b k -> b k 1"), 0.0)
             per_frame = self.config.token_count // self.config.frames
             token_mask = repeat(mask, "b k -> b 1 1 (k d)", d=per_frame)  # b 1 1 t
-        tokens = self.tokenise(features)  # b t d
+        tokens = self.tokenise(features)  # b t dt
 
         x = repeat(self.latents, "l dl -> b l dl", b=len(features))
         x = self.cross(x, tokens, mask=token_mask, return_weights=return_attention)

@@ -1,0 +1,126 @@
+import json
+import pickle
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+import painlab as pl
+from painlab.errors import WeightsError
+
+MODELS = {
+    "framework": lambda: pl.PainFramework(pl.FrameworkConfig.tiny()),
+    "spatial": lambda: pl.TNT(pl.FrameworkConfig.tiny().spatial),
+    "temporal": lambda: pl.TemporalTransformer(pl.FrameworkConfig.tiny().temporal),
+}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    return pl.save_model(MODELS["spatial"](), tmp_path / "tnt.safetensors", licence="CC0")
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_model_comes_back_as_it_was(tmp_path, kind):
+    model = MODELS[kind]()
+    path = pl.save_model(model, tmp_path / "m.safetensors", trained_on="nothing")
+    again = pl.load_model(path)
+    assert type(again) is type(model)
+    assert again.config == model.config
+    assert not again.training
+    assert again.about["trained_on"] == "nothing"
+    for (name, a), (_, b) in zip(
+        model.state_dict().items(), again.state_dict().items(), strict=True
+    ):
+        assert torch.equal(a, b), name
+    assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+def test_half_precision_is_read_as_float32(tmp_path):
+    path = pl.save_model(MODELS["spatial"]().half(), tmp_path / "half.safetensors")
+    assert {p.dtype for p in pl.load_model(path).parameters()} == {torch.float32}
+
+
+def test_the_metadata_is_plain_json(saved):
+    with safe_open(saved, framework="pt") as file:
+        metadata = file.metadata()
+    assert json.loads(metadata["config"])["dim"] == 24
+    assert metadata["painlab"] == pl.__version__
+    assert metadata["licence"] == "CC0"
+
+
+def refuse(path, *words):
+    with pytest.raises(WeightsError) as caught:
+        pl.load_model(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(word in message for word in words), message
+
+
+def test_what_cannot_be_loaded_is_refused_in_one_line(tmp_path, saved):
+    whole = saved.read_bytes()
+    refuse(tmp_path / "nowhere.safetensors", "nowhere.safetensors", "no such")
+    refuse("tnt-of-nobody", "tnt-of-nobody")
+    refuse(tmp_path, "folder")
+    for size in (0, 5, 100, len(whole) // 2, len(whole) - 1):
+        part = tmp_path / "part.safetensors"
+        part.write_bytes(whole[:size])
+        refuse(part, "part.safetensors", "damaged")
+
+
+def test_a_pickle_is_never_opened(tmp_path):
+    class Harmful:
+        def __reduce__(self):
+            return (pytest.fail, ("unpickled",))
+
+    for name, write in (
+        ("zip.pth", lambda p: torch.save(Harmful(), p)),
+        ("old.pth", lambda p: torch.save(Harmful(), p, _use_new_zipfile_serialization=False)),
+        ("bare.pkl", lambda p: p.write_bytes(pickle.dumps(Harmful(), protocol=4))),
+    ):
+        write(tmp_path / name)
+        refuse(tmp_path / name, name, "pickle")
+
+
+def test_foreign_and_altered_files_are_refused(tmp_path, saved):
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"x": torch.zeros(2)}, foreign)
+    refuse(foreign, "no weights file of painlab")
+
+    with safe_open(saved, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    other = tmp_path / "other.safetensors"
+
+    def alter(tensors, **config):
+        changed = {**json.loads(metadata["config"]), **config}
+        save_file(tensors, other, metadata={**metadata, "config": json.dumps(changed)})
+
+    alter(tensors, dim=48)
+    refuse(other, "class_token", "(24,)")
+    alter(tensors, depth=3)
+    refuse(other, "blocks.2", "missing")
+    alter(tensors, depth=1)
+    refuse(other, "blocks.1", "no part")
+    alter({**tensors, "more": torch.zeros(1)})
+    refuse(other, "more")
+    alter(tensors, dim=25)
+    refuse(other, "configuration", "25")
+    alter(tensors, colour="red")
+    refuse(other, "colour")
+    save_file(tensors, other, metadata={**metadata, "config": "{"})
+    refuse(other, "configuration")
+
+
+def test_nothing_half_written_stays(tmp_path):
+    with pytest.raises(WeightsError, match="cannot be written"):
+        pl.save_model(MODELS["spatial"](), tmp_path / "no" / "folder.safetensors")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(WeightsError, match="Linear"):
+        pl.save_model(torch.nn.Linear(1, 1), tmp_path / "l.safetensors")
+
+
+@pytest.mark.gpu
+def test_loading_onto_a_gpu(saved):
+    assert next(pl.load_model(saved, device="cuda").parameters()).is_cuda
