@@ -1,0 +1,202 @@
+"""Reading, writing and sampling video frames, through PyAV.
+
+Frames are RGB, uint8, upright: the rotation that phones write beside the pictures is applied.
+Grey and 10-bit video come out as 8-bit RGB, transparent video is laid over black, and odd sizes
+are kept. Pixels are taken as stored: those of a stream with non-square pixels are not stretched.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from painlab._decoding import (
+    ToRGB,
+    check_file,
+    decode,
+    exact_rate,
+    length_of,
+    open_video,
+    rate_of,
+    resample,
+    usable_rate,
+)
+from painlab._encoding import VideoWriter, write_video
+from painlab.errors import ShapeError, VideoError
+from painlab.typing import Float, UInt8
+
+__all__ = [
+    "Clip",
+    "VideoInfo",
+    "VideoWriter",
+    "frames_to_tensor",
+    "read_video",
+    "stream_video",
+    "video_info",
+    "write_video",
+]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Clip:
+    """The frames of a video in memory: uint8 RGB, their rate, and the file they came from."""
+
+    frames: UInt8[np.ndarray, "k height width c"]
+    fps: float
+    path: Path
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __repr__(self) -> str:
+        _, height, width, _ = self.frames.shape
+        return f"Clip({self.path.name}: {len(self)} frames, {width}×{height}, {self.fps:g} fps)"
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a file says of its video: for progress bars and checks, before anything is read.
+
+    ``frames`` and ``duration`` (seconds) are the container's claims, None where it makes none;
+    ``fps`` is the average rate; ``width`` and ``height`` are those of the upright picture.
+    """
+
+    path: Path
+    fps: float
+    width: int
+    height: int
+    frames: int | None
+    duration: float | None
+
+
+def video_info(path: str | os.PathLike) -> VideoInfo:
+    """Look at a video without reading it through: its first frame is decoded, no more.
+
+    Raises:
+        VideoError: no such file, no video in it, or its first frame does not decode.
+    """
+    path = Path(path)
+    with open_video(path) as (container, stream):
+        rate, duration = rate_of(stream), length_of(container, stream)
+        frames = stream.frames or (duration and round(duration * rate)) or None
+    with closing(decode(path)) as pictures:
+        height, width, _ = ToRGB()(next(pictures).frame).shape
+    return VideoInfo(path, float(rate), width, height, frames, duration)
+
+
+def stream_video(
+    path: str | os.PathLike,
+    *,
+    chunk: int = 16,
+    stride: int = 1,
+    max_frames: int | None = None,
+    fps: float | int | None = None,
+) -> Iterator[UInt8[np.ndarray, "k height width c"]]:
+    """The frames of a video in arrays of at most ``chunk``, so that it never lies whole in memory.
+
+    Args:
+        path: The video file.
+        chunk: Frames in an array; the last array may hold fewer.
+        stride: Keep every stride-th frame, from the first on: 138 frames give 138, 69, 46 or 35
+            with 1, 2, 3 or 4 (the sampling of the paper's Table III).
+        max_frames: Stop after this many kept frames.
+        fps: Resample to this rate before ``stride`` counts. For each output time, counted from
+            the first frame, the frame shown at that time is taken, which also evens out variable
+            frame rates. A clip that has this rate comes out unchanged.
+
+    A file that breaks part way gives the frames that can be read, and a UserWarning with their
+    number.
+
+    Raises:
+        VideoError: at the call, for a bad argument, a missing or an empty file; at the first
+            array, for a file that is no video, has no video stream, or of which no frame decodes.
+    """
+    path = Path(path)
+    for name, value in (("chunk", chunk), ("stride", stride), ("max_frames", max_frames)):
+        if name == "max_frames" and value is None:
+            continue
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+            raise VideoError(f"{path}: {name} must be a whole number from 1 on, not {value!r}.")
+    if fps is not None and not usable_rate(fps):
+        raise VideoError(f"{path}: fps must be a number above 0 and up to 1000, not {fps!r}.")
+    check_file(path)
+    return _chunks(path, chunk, stride, max_frames, fps)
+
+
+def _chunks(path, chunk, stride, max_frames, fps):
+    to_rgb, images, before, image = ToRGB(), [], None, None
+    with closing(decode(path)) as pictures:
+        timed = pictures if fps is None else resample(pictures, exact_rate(fps))
+        stop = None if max_frames is None else (max_frames - 1) * stride + 1
+        for picture in islice(timed, 0, stop, stride):
+            if picture is not before:  # resampling repeats pictures; convert each once
+                before, image = picture, to_rgb(picture.frame)
+            images.append(image)
+            if len(images) == chunk:
+                yield np.stack(images)  # (k height width c)
+                images = []
+    if images:
+        yield np.stack(images)  # (k height width c)
+
+
+def read_video(
+    path: str | os.PathLike,
+    *,
+    stride: int = 1,
+    max_frames: int | None = None,
+    fps: float | int | None = None,
+) -> Clip:
+    """Read a video, or evenly spaced frames of it, into memory.
+
+    ``stride``, ``max_frames``, ``fps``, warnings and errors are those of `stream_video`. The
+    clip's ``fps`` is the rate of the frames kept: the file's average rate, or ``fps``, divided
+    by ``stride``.
+    """
+    path = Path(path)
+    frames, count = None, 0
+    for images in stream_video(path, stride=stride, max_frames=max_frames, fps=fps):
+        if frames is None:
+            frames = np.empty_like(images)
+        if count + len(images) > len(frames):
+            # Growing in place: a list of parts, joined at the end, would take twice the memory.
+            longer = max(count + len(images), count * 3 // 2)
+            frames.resize((longer, *images.shape[1:]), refcheck=False)
+        frames[count : count + len(images)] = images
+        count += len(images)
+    frames.resize((count, *frames.shape[1:]), refcheck=False)  # (k height width c)
+    if fps is None:
+        with open_video(path) as (_, stream):
+            fps = float(rate_of(stream))
+    return Clip(frames=frames, fps=fps / stride, path=path)
+
+
+def frames_to_tensor(
+    frames: UInt8[np.ndarray, "k height width c"] | UInt8[Tensor, "k height width c"],
+) -> Float[Tensor, "k c height width"]:
+    """Frames as the networks take them: channels first, float32, 0 to 255 mapped to -1 to 1.
+
+    That is a mean and a standard deviation of 0.5, as timm's TNT expects. A torch tensor stays on
+    its device.
+
+    Raises:
+        ShapeError: frames that are not uint8 of shape (k height width c).
+    """
+    if frames.ndim != 4 or frames.dtype not in (np.uint8, torch.uint8):
+        raise ShapeError(
+            f"frames must be uint8 of shape (k, height, width, c), "
+            f"not {frames.dtype} {tuple(frames.shape)}."
+        )
+    if isinstance(frames, np.ndarray):
+        # torch refuses mirrored arrays and warns of read-only ones.
+        frames = torch.from_numpy(np.require(frames, requirements=["C", "W"]))
+    images = rearrange(frames, "k height width c -> k c height width")
+    images = images.to(torch.float32, memory_format=torch.contiguous_format)
+    return images.div_(127.5).sub_(1)
