@@ -21,8 +21,8 @@ class PainFramework(nn.Module):
         config: of both parts; the default is the small one, `FrameworkConfig.paper` the large.
 
     Example:
-        >>> model = PainFramework(FrameworkConfig.tiny(frames=4)).eval()
-        >>> model(torch.zeros(2, 4, 3, 32, 32)).shape
+        >>> model = PainFramework(FrameworkConfig.tiny()).eval()
+        >>> model(torch.zeros(2, 8, 3, 32, 32)).shape
         torch.Size([2, 2])
     """
 
