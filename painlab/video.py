@@ -5,6 +5,7 @@ Grey and 10-bit video come out as 8-bit RGB, transparent video is laid over blac
 are kept. Pixels are taken as stored: those of a stream with non-square pixels are not stretched.
 """
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -161,20 +162,24 @@ def read_video(
     by ``stride``.
     """
     path = Path(path)
+    chunks = stream_video(path, stride=stride, max_frames=max_frames, fps=fps)
+    with open_video(path) as (container, stream):
+        rate, seconds = float(rate_of(stream)), length_of(container, stream)
+    # Room for what the file promises, so that the clip is not held twice; empty room costs
+    # nothing. 2 GiB bound the promise of a damaged file, and a longer clip makes more room.
+    expected = math.ceil((seconds or 0) * float(fps or rate) / stride) + 1
     frames, count = None, 0
-    for images in stream_video(path, stride=stride, max_frames=max_frames, fps=fps):
+    for images in chunks:
         if frames is None:
-            frames = np.empty_like(images)
+            room = min(expected, max_frames or expected, 2**31 // images[0].nbytes)
+            frames = np.empty((max(room, len(images)), *images.shape[1:]), np.uint8)
         if count + len(images) > len(frames):
-            # Growing in place: a list of parts, joined at the end, would take twice the memory.
-            longer = max(count + len(images), count * 3 // 2)
-            frames.resize((longer, *images.shape[1:]), refcheck=False)
-        frames[count : count + len(images)] = images
+            frames = np.concatenate([frames[:count], images, np.empty_like(frames[:count])])
+        else:
+            frames[count : count + len(images)] = images
         count += len(images)
-    frames.resize((count, *frames.shape[1:]), refcheck=False)  # (k height width c)
-    if fps is None:
-        with open_video(path) as (_, stream):
-            fps = float(rate_of(stream))
+    frames = frames[:count]  # (k height width c)
+    fps = rate if fps is None else float(fps)
     return Clip(frames=frames, fps=fps / stride, path=path)
 
 
