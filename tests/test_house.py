@@ -25,9 +25,11 @@ ROOMS = [
 PRIVATE = {"_decoding": "video", "_encoding": "video"}
 
 # the axis letters of the book's glossary
-AXES = set(  # noqa: SIM905
-    "b k c height width n rows cols m r1 r2 p1 p2 s1 s2 d e heads dh q t l dl bands f y i o "
-    "v tri modes actions j xyz".split()
+AXES = set(
+    """
+    b k c height width n rows cols m r1 r2 p1 p2 s1 s2 d e heads dh q t l dl bands f y i o 
+    v tri modes actions j xyz
+    """.split()  # noqa: SIM905
 )
 
 HEAVY = {
