@@ -1,0 +1,64 @@
+# `make book` and `make test` are all a newcomer needs; `make` alone lists what there is.
+# Give another Python with `make book PYTHON=python3.12`.
+
+PYTHON ?= python3
+VENV := .venv
+UV_VERSION := 0.13.9
+RUN := $(VENV)/bin/python
+
+# The environment is made anew only when one of these changes, or Python or uv does.
+ENV_FILES := requirements.txt pyproject.toml
+ENV_KEY := $(shell { cat $(ENV_FILES); echo $(UV_VERSION); } | cksum | cut -d' ' -f1)
+STAMP := $(VENV)/painlab-$(ENV_KEY)
+
+.PHONY: help env book test bench gpu soak notebooks lab lock clean
+
+help: ## List these targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+env: $(STAMP) ## Make the environment in .venv
+
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "painlab needs Python 3.11 or newer: try make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
+	@if ! $(RUN) -m pip --version >/dev/null 2>&1; then \
+	  $(RUN) -m ensurepip >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV); fi
+	@rm -f $(VENV)/painlab-*
+	$(RUN) -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	$(RUN) -m uv pip install --python $(RUN) --quiet -r requirements.txt
+	$(RUN) -m uv pip install --python $(RUN) --quiet --no-deps --editable .
+	@touch $@
+	@echo "The environment is ready in $(VENV)."
+
+book: env ## Execute the chapters and render the book
+	$(RUN) book/build.py --quiet
+
+test: env ## Run the tests
+	$(RUN) -m pytest
+
+bench: env ## Time the library against others, as ratios
+	$(RUN) tests/run_folder.py tests/benchmarks
+
+gpu: env ## Run all that wants an accelerator
+	@$(RUN) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \
+	  { echo "make gpu needs an accelerator, and torch sees none." >&2; exit 1; }
+	$(RUN) tests/run_folder.py tests --marker gpu
+	$(RUN) tests/run_folder.py tests/benchmarks
+
+soak: env ## Run the long tests
+	$(RUN) tests/run_folder.py tests/soak
+
+notebooks: env ## Write the .ipynb beside each chapter
+	$(RUN) book/notebooks.py
+
+lab: env ## Open the chapters in JupyterLab
+	$(VENV)/bin/jupyter lab book
+
+LOCK ?= requirements.txt
+lock: env ## Pin all versions anew: make lock, then make env
+	$(RUN) -m uv pip compile pyproject.toml --extra book --extra test --universal \
+	  --python-version 3.11 --upgrade --no-header --no-emit-index-url --no-emit-find-links \
+	  --quiet --output-file $(LOCK)
+
+clean: ## Remove what was built, but not the environment
+	rm -rf _build book/_vendor build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
