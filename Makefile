@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 UV_VERSION := 0.13.9
 RUN := $(VENV)/bin/python
+NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
 
 # The environment is made anew only when one of these changes, or Python or uv does.
 ENV_FILES := requirements.txt pyproject.toml
@@ -19,10 +20,11 @@ help: ## List these targets
 env: $(STAMP) ## Make the environment in .venv
 
 $(STAMP):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@$(PYTHON) -c $(NEW_ENOUGH) || \
 	  { echo "painlab needs Python 3.11 or newer: try make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
-	@if ! $(RUN) -m pip --version >/dev/null 2>&1; then \
-	  $(RUN) -m ensurepip >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV); fi
+	@$(RUN) -c $(NEW_ENOUGH) 2>/dev/null && \
+	  { $(RUN) -m pip --version || $(RUN) -m ensurepip; } >/dev/null 2>&1 || \
+	  $(PYTHON) -m venv --clear $(VENV)
 	@rm -f $(VENV)/painlab-*
 	$(RUN) -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 	$(RUN) -m uv pip install --python $(RUN) --quiet -r requirements.txt
@@ -31,7 +33,7 @@ $(STAMP):
 	@echo "The environment is ready in $(VENV)."
 
 book: env ## Execute the chapters and render the book
-	$(RUN) book/build.py --quiet
+	$(RUN) book/build.py
 
 test: env ## Run the tests
 	$(RUN) -m pytest

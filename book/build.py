@@ -66,6 +66,8 @@ def main() -> int:
     status = subprocess.run(command_for(options), cwd=ROOT, check=False).returncode
     seconds = time.perf_counter() - start
     if status:
+        # a page whose warnings were shown would be taken as read next time, and its faults missed
+        shutil.rmtree(build / ".doctrees", ignore_errors=True)
         print(f"The book was not built: see the warnings above ({seconds:.0f} s).", file=sys.stderr)
         return status
     prune_caches(build)

@@ -51,8 +51,22 @@ def prune_caches(build: Path, root: Path = ROOT) -> None:
         shutil.rmtree(folder)
 
 
-def _choose_cache(app, config):
-    config.nb_execution_cache_path = str(cache_folder(Path(app.outdir).parent))
+def isolate_kernels(build: Path) -> None:
+    """Keep the reader's own IPython settings and start-up files out of the chapters.
+
+    The setting silences the kernel's remark that it talks to this machine without encryption.
+    """
+    profile = build / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    settings = "c.IPKernelApp.log_level = 'ERROR'\nc.HistoryManager.enabled = False\n"
+    (profile / "ipython_kernel_config.py").write_text(settings)
+    os.environ["IPYTHONDIR"] = str(build / "ipython")
+
+
+def _prepare(app, config):
+    build = Path(app.outdir).parent
+    isolate_kernels(build)
+    config.nb_execution_cache_path = str(cache_folder(build))
     pages = os.environ.get("PAINLAB_BOOK_PAGES")  # book/build.py --only
     if pages:
         config.include_patterns = [f"book/{page}.md" for page in pages.split()]
@@ -65,5 +79,5 @@ def setup(app):
     sys.path.insert(0, str(ROOT))
     others = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *others])
-    app.connect("config-inited", _choose_cache, priority=100)
+    app.connect("config-inited", _prepare, priority=100)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -37,7 +37,7 @@ _STYLE = {
     "axes.titlelocation": "left",
     "axes.titlesize": "medium",
     "figure.facecolor": "none",
-    "font.size": 10.5,
+    "font.size": 12.0,
     "grid.alpha": 0.18,
     "grid.color": INK,
     "image.cmap": "cividis",
@@ -68,7 +68,7 @@ def _use_style() -> None:
     matplotlib.rcParams.update({**_STYLE, "axes.prop_cycle": cycler(color=colour_cycle())})
 
 
-def new_figure(rows: int = 1, columns: int = 1, *, size=(7.0, 3.2), **subplots):
+def new_figure(rows: int = 1, columns: int = 1, *, size=(7.0, 3.6), **subplots):
     """A matplotlib figure in the book's style and its axes, as ``pyplot.subplots`` gives them.
 
     matplotlib asks for its settings when a legend or a text is added, so the style is set for the
