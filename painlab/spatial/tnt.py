@@ -45,7 +45,8 @@ class LinearStem(nn.Module):
 class ConvStem(nn.Module):
     """Sub-patches to embeddings by a 7×7 convolution within each patch, as TNT's code does.
 
-    The stride is the sub-patch's side, so each embedding also sees 3 pixels of its neighbours.
+    The stride is the sub-patch's side and the padding 3, so each embedding sees its sub-patch and 3
+    pixels more above and to the left of it (zeros beyond the patch).
     """
 
     def __init__(self, config: TNTConfig):
