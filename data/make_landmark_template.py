@@ -113,7 +113,7 @@ def make_template(data: Path) -> dict[str, np.ndarray]:
     # MakeHuman: x to the person's left, y up, z forward. Here: y down, z away from the camera.
     axes = MILLIMETRES * np.array([1.0, -1.0, -1.0])
     points, nose = points * axes, nose * axes
-    origin = (points[RIGHT_EYE].mean(axis=0) + points[LEFT_EYE].mean(axis=0)) / 2
+    origin = (points[RIGHT_EYE].mean(axis=0) + points[LEFT_EYE].mean(axis=0)) / 2 * [0, 1, 1]
     points, nose = points - origin, nose - origin
     points = (points + points[MIRRORED] * flip) / 2  # takes out what rounding left
     eye = points[LEFT_EYE].mean(axis=0)
