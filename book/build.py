@@ -38,12 +38,12 @@ def parse_arguments() -> argparse.Namespace:
 
 def command_for(options: argparse.Namespace) -> list[str]:
     """The call of Jupyter Book that the options ask for."""
-    command = [sys.executable, "-c", RUN_JUPYTER_BOOK, "build", ".", "--keep-going"]
+    command = [sys.executable, "-c", RUN_JUPYTER_BOOK, "build", ".", "--keep-going", "-n"]
     command += ["--path-output", str(options.output)]
     if options.quiet:
         command.append("-q")
     if not options.only:
-        return [*command, "-n", "-W"]
+        return [*command, "-W"]
     pages = [page.removeprefix("book/").removesuffix(".md") for page in options.only]
     pages = [*dict.fromkeys([*pages, "bibliography"])]
     toc = options.output / "_build" / "draft_toc.yml"
