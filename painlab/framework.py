@@ -7,6 +7,7 @@ from einops import pack, rearrange
 from torch import Tensor, nn
 
 from painlab.config import FrameworkConfig, TemporalConfig, TNTConfig
+from painlab.devices import choose_device
 from painlab.errors import ShapeError, WeightsError
 from painlab.spatial.tnt import TNT
 from painlab.temporal.transformer import TemporalTransformer
@@ -160,7 +161,7 @@ def load_model(path_or_name: str | Path, *, device: str | torch.device = "cpu") 
         raise WeightsError(f"{path}: {extra[0]} belongs to no part of its own configuration.")
     model.load_state_dict({name: value.float() for name, value in found.items()})
     model.about = weights.about
-    return model.to(device).eval()
+    return model.to(choose_device(device)).eval()
 
 
 MODELS = {TNTConfig: TNT, TemporalConfig: TemporalTransformer, FrameworkConfig: PainFramework}

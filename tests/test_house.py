@@ -19,10 +19,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # from the top of the house down: a module imports only from its own room or from rooms above it
 ROOMS = [
-    "errors", "typing", "config", "weights", "video", "alignment", "layers", "spatial", "temporal",
+    "errors", "typing", "devices", "config", "weights", "video", "alignment", "layers", "spatial", "temporal",
     "framework", "datasets", "training", "explain", "comparison", "prediction", "figures", "cli",
 ]  # fmt: skip
-PRIVATE = {"_decoding": "video", "_encoding": "video"}
+PRIVATE = {"_decoding": "video", "_encoding": "video", "_prediction": "prediction"}
 
 # the axis letters of the book's glossary
 AXES = set(

@@ -13,6 +13,7 @@ from painlab.alignment.follow import FaceFollower
 from painlab.alignment.landmarks import landmark_source
 from painlab.alignment.pose import head_angles
 from painlab.alignment.warp import similarity_3d, warp_frame
+from painlab.devices import choose_device
 from painlab.errors import PainLabError, ShapeError
 from painlab.typing import Bool, Float, UInt8
 
@@ -109,7 +110,7 @@ class FaceAligner:
             raise PainLabError(
                 f"FaceAligner: min_confidence must lie between 0 and 1, not {min_confidence}."
             )
-        device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        device = choose_device(device)
         self.size, self.block, self.detect_every = size, block, detect_every
         self.detector = FaceDetector(
             min_face=min_face, min_confidence=min_confidence, device=device

@@ -1,7 +1,7 @@
 """From a video file to a video of aligned faces, and to a file of places and poses."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -88,11 +88,11 @@ def align_video(
     aligner = FaceAligner(landmarks=landmarks, size=size, device=device)
     fps = video_info(path).fps
     seconds = {"decode": 0.0}
-    chunks = timed(with_progress(stream_video(path), path, show=progress), seconds, "decode")
+    chunks = with_progress(stream_video(path), path, show=progress)
     writer = VideoWriter(output, fps=fps) if output else None
     parts = []
-    with writer or nullcontext():
-        for part in aligner.stream(chunks):
+    with closing(chunks), writer or nullcontext():
+        for part in aligner.stream(timed(chunks, seconds, "decode")):
             if writer:
                 writer.write(part.frames)
             parts.append(without_frames(part))

@@ -1,0 +1,191 @@
+"""The command line: ``painlab predict`` and ``painlab align``.
+
+Results go to the standard output, everything else to the standard error stream. The exit status
+is 0 only on success: 1 for bad input, 2 for a wrong call, 130 for an interruption.
+"""
+
+import argparse
+import json
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+from painlab import __version__
+from painlab.errors import PainLabError
+
+LIMITS = "For research and teaching. painlab is not a medical device and must not guide care."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    # the commands say themselves which landmarks they used
+    logging.getLogger("painlab").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _say_warning
+            options.run(options)
+        sys.stdout.flush()
+    except PainLabError as error:
+        if options.debug:
+            raise
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("stopped; nothing was written.", status=130)
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        sys.stdout = None
+        return 0
+    except Exception as error:
+        if options.debug:
+            raise
+        kind = type(error).__name__
+        return _fail(f"unexpected {kind}: {' '.join(str(error).split())} (--debug shows where).")
+    return 0
+
+
+def _fail(message: str, *, status: int = 1) -> int:
+    print(f"painlab: {message}", file=sys.stderr)
+    return status
+
+
+def _say_warning(message, category, *_where, **_more) -> None:
+    """A UserWarning is meant for the reader; others are for developers and stay silent."""
+    if category is UserWarning:
+        print(f"painlab: {message}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="painlab",
+        description="Automatic pain estimation from videos with transformers.",
+        epilog=LIMITS,
+    )
+    parser.add_argument("--version", action="version", version=f"painlab {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_predict(commands)
+    _add_align(commands)
+    return parser
+
+
+def _add_command(commands, name: str, *, run, help: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=help, description=f"{help}.", epilog=LIMITS)
+    command.set_defaults(run=run)
+    command.add_argument("video", metavar="VIDEO", type=Path, help="a video file")
+    command.add_argument("--json", action="store_true", help="print JSON for programs")
+    command.add_argument(
+        "--landmarks",
+        choices=("auto", "fan", "embedded"),
+        default="auto",
+        help="auto takes FAN where its weights are on this machine, embedded needs none",
+    )
+    command.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one by default")
+    command.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
+    command.add_argument("--debug", action="store_true", help="show where an error arose")
+    return command
+
+
+def _add_predict(commands) -> None:
+    command = _add_command(
+        commands, "predict", run=_predict, help="class probabilities over time for a face"
+    )
+    command.add_argument("--weights", help="a weights file of a PainFramework, or a shipped name")
+    command.add_argument(
+        "--hop", type=float, default=1.0, help="seconds between windows (default: 1)"
+    )
+    command.add_argument(
+        "--annotate", metavar="OUT.mp4", type=Path, help="also write the video with the results"
+    )
+
+
+def _add_align(commands) -> None:
+    command = _add_command(
+        commands, "align", run=_align, help="find the face in each frame and make it upright"
+    )
+    command.add_argument(
+        "-o", "--output", metavar="OUT.mp4", type=Path, help="write the aligned faces as a video"
+    )
+    command.add_argument(
+        "--data",
+        metavar="OUT.safetensors",
+        type=Path,
+        help="write boxes, landmarks, transforms and poses of all frames",
+    )
+    command.add_argument("--size", type=int, default=224, help="pixels of a side (default: 224)")
+
+
+def _predict(options) -> None:
+    from painlab.prediction import predict
+
+    _check_output(options.annotate, ".mp4", source=options.video)
+    prediction = predict(
+        options.video,
+        model=options.weights,
+        landmarks=options.landmarks,
+        hop=options.hop,
+        device=options.device,
+        progress=not options.quiet,
+    )
+    if options.annotate:
+        from painlab.figures.annotate import annotate_video
+
+        annotate_video(prediction, options.annotate, progress=not options.quiet)
+    if options.json:
+        print(json.dumps(prediction.to_dict(), ensure_ascii=False, indent=2))
+        return
+    print(prediction.notice)
+    print(_faces_line(prediction.found, prediction.landmarks_used, prediction.fps))
+    print()
+    print(prediction.table())
+    if options.annotate:
+        print(f"\nwritten: {options.annotate}")
+
+
+def _align(options) -> None:
+    from painlab.alignment.files import align_video
+
+    _check_output(options.output, ".mp4", source=options.video)
+    _check_output(options.data, ".safetensors", source=options.video)
+    summary = align_video(
+        options.video,
+        output=options.output,
+        data=options.data,
+        landmarks=options.landmarks,
+        size=options.size,
+        device=options.device,
+        progress=not options.quiet,
+    )
+    if options.json:
+        print(json.dumps(summary.to_dict(), ensure_ascii=False, indent=2))
+        return
+    print(_faces_line(summary.faces.found, summary.description["landmarks"], summary.fps))
+    for path in (options.output, options.data):
+        if path:
+            print(f"written: {path}")
+
+
+def _faces_line(found, landmarks: str, fps: float) -> str:
+    """Which landmarks were used, and the frames without a face by name."""
+    from painlab.alignment.files import runs_without_face
+
+    line = f"Landmarks: {landmarks}. A face was found in {found.sum()} of {len(found)} frames"
+    runs = [f"{a}" if b - a == 1 else f"{a} to {b - 1}" for a, b in runs_without_face(found)]
+    if not runs:
+        return line + "."
+    return f"{line}; none in {', '.join(runs)} (counted from 0, {fps:g} a second)."
+
+
+def _check_output(path: Path | None, suffix: str, *, source: Path) -> None:
+    """Refuse an output that would fail, or eat its own source, before the work is done."""
+    if path is None:
+        return
+    if path.suffix.lower() != suffix:
+        raise PainLabError(f"{path}: give the output a name that ends in {suffix}.")
+    if not path.parent.is_dir():
+        raise PainLabError(f"{path}: the folder {path.parent} does not exist.")
+    if path.exists() and source.exists() and path.samefile(source):
+        raise PainLabError(f"{path} is the video itself; give the output another name.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

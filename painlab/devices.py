@@ -1,0 +1,21 @@
+"""Which device the networks run on."""
+
+import torch
+
+from painlab.errors import PainLabError
+
+
+def choose_device(device: str | torch.device | None) -> torch.device:
+    """The device of that name; a GPU where there is one, else the CPU, if None.
+
+    Raises:
+        PainLabError: where this machine has no such device.
+    """
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(device)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise PainLabError(f"device {device}: PyTorch has no such device here.") from error
+    return device

@@ -1,0 +1,136 @@
+"""A video with what the model saw and said drawn into it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from painlab._prediction import Prediction
+from painlab.alignment.warp import warp_frame
+from painlab.typing import UInt8
+from painlab.video import VideoWriter, stream_video
+
+WIDEST = 1280  # pixels; larger pictures are made smaller before anything is drawn
+PANEL = 120  # pixels, the height of the curves under the picture
+INK, PAPER, GREY = (240, 240, 240), (24, 26, 30), (120, 124, 132)
+CURVES = ((86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0))
+
+
+def annotate_video(prediction: Prediction, path: str | Path, *, progress: bool = False) -> Path:
+    """Write the video again with box, landmarks, aligned face and the curve of probabilities.
+
+    Args:
+        prediction: of `predict`; its video is read a second time.
+        path: the .mp4 file to write; it appears only when it is complete.
+        progress: show a progress bar on the standard error stream.
+
+    Raises:
+        VideoError: where the video is gone or the file cannot be written.
+
+    Returns:
+        The path.
+    """
+    from tqdm import tqdm
+
+    curve = prediction.over_time()  # k y
+    frames = _frames(prediction)
+    frames = tqdm(
+        frames, total=len(curve), unit="frame", desc=Path(path).name, disable=not progress
+    )
+    with VideoWriter(path, fps=prediction.fps, crf=20) as writer:
+        panel = None
+        for index, frame in enumerate(frames):
+            if panel is None:
+                panel = _panel(prediction, curve, width=max(frame.shape[1], 480))
+            writer.write(_draw(prediction, frame, panel, curve, index))
+    return Path(path)
+
+
+def _frames(prediction: Prediction) -> Iterator[UInt8[np.ndarray, "height width c"]]:
+    count = len(prediction.found)
+    for chunk in stream_video(prediction.path, fps=prediction.fps, max_frames=count):
+        yield from chunk
+
+
+def _draw(prediction: Prediction, frame, panel, curve, index: int) -> UInt8[np.ndarray, "..."]:
+    """One frame with everything on it, the panel beneath."""
+    import cv2
+
+    faces = prediction.faces
+    scale = min(1.0, WIDEST / max(frame.shape[:2]))
+    size = (round(frame.shape[1] * scale), round(frame.shape[0] * scale))
+    picture = cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame.copy()
+    thick = max(1, round(size[0] / 500))
+    if faces.found[index]:
+        x1, y1, x2, y2 = (faces.boxes[index] * scale).round().astype(int).tolist()
+        cv2.rectangle(picture, (x1, y1), (x2, y2), CURVES[0], thick, cv2.LINE_AA)
+        for x, y in (faces.landmarks[index, :, :2] * scale).round().astype(int).tolist():
+            cv2.circle(picture, (x, y), thick, CURVES[1], -1, cv2.LINE_AA)
+        _inset(picture, warp_frame(frame, faces.transforms[index], size=224))
+    else:
+        _text(picture, "no face", (10, 24), CURVES[4])
+
+    canvas = np.full((picture.shape[0] + PANEL, panel.shape[1], 3), PAPER, np.uint8)
+    left = (canvas.shape[1] - picture.shape[1]) // 2  # a narrow picture stands in the middle
+    canvas[: picture.shape[0], left : left + picture.shape[1]] = picture
+    canvas[picture.shape[0] :] = panel
+    x = _x(index, len(curve), canvas.shape[1])
+    cv2.line(canvas, (x, picture.shape[0] + 4), (x, canvas.shape[0] - 4), INK, 1)
+    return canvas
+
+
+def _inset(picture, face) -> None:
+    """The aligned face, in the upper right corner, a quarter of the picture's height."""
+    import cv2
+
+    side = min(face.shape[0], picture.shape[0] // 4, picture.shape[1] // 4)
+    if side < 8:
+        return
+    small = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
+    picture[4 : 4 + side, -4 - side : -4] = small
+    cv2.rectangle(
+        picture, (picture.shape[1] - 4 - side, 4), (picture.shape[1] - 5, 3 + side), INK, 1
+    )
+
+
+def _panel(prediction: Prediction, curve, *, width: int) -> UInt8[np.ndarray, "..."]:
+    """The curves of all classes, with names and the warning about the weights."""
+    import cv2
+
+    panel = np.full((PANEL, width, 3), PAPER, np.uint8)
+    for share in (0.0, 0.5, 1.0):
+        y = _y(share)
+        cv2.line(panel, (_x(0, 2, width), y), (_x(1, 2, width), y), GREY, 1)
+        _text(panel, f"{share:g}", (4, y + 4), GREY, size=0.36)
+    names_at = _x(0, 2, width)
+    for k, name in enumerate(prediction.classes):
+        colour = CURVES[k % len(CURVES)]
+        points = np.array(
+            [[_x(i, len(curve), width), _y(p)] for i, p in enumerate(curve[:, k]) if p == p]
+        )
+        cv2.polylines(panel, [points.astype(np.int32)], False, colour, 2, cv2.LINE_AA)
+        names_at += _text(panel, name, (names_at, 14), colour, size=0.42) + 14
+    if prediction.trained is not True:
+        warning = "weights never trained: these curves mean nothing"
+        if prediction.trained is None:
+            warning = "the weights do not say what they learned from"
+        _text(panel, warning, (names_at + 6, 14), INK, size=0.42)
+    return panel
+
+
+def _x(index: int, count: int, width: int) -> int:
+    return round(34 + (width - 44) * index / max(1, count - 1))
+
+
+def _y(share: float) -> int:
+    return round(PANEL - 14 - (PANEL - 40) * share)
+
+
+def _text(picture, text: str, at: tuple[int, int], colour, *, size: float = 0.6) -> int:
+    """Write, with a dark edge so that it reads on any picture; returns the width in pixels."""
+    import cv2
+
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(picture, text, at, font, size, PAPER, 3, cv2.LINE_AA)
+    cv2.putText(picture, text, at, font, size, colour, 1, cv2.LINE_AA)
+    return cv2.getTextSize(text, font, size, 1)[0][0]

@@ -1,0 +1,192 @@
+"""From a video file to class probabilities over time: every module of the package in a row.
+
+The video is read in small pieces, so neither its length nor its size has to fit in memory: of
+each frame only the place of the face and the feature of 192 numbers are kept.
+"""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from painlab._prediction import Prediction
+from painlab.alignment import AlignedClip, FaceAligner
+from painlab.alignment.files import require_a_face, timed, with_progress, without_frames
+from painlab.devices import choose_device
+from painlab.errors import PainLabError, WeightsError
+from painlab.framework import PainFramework, load_model
+from painlab.typing import Float
+from painlab.video import frames_to_tensor, stream_video
+
+FPS = 25.0  # of BioVid, on which the paper's models are made
+CLASS_NAMES = {
+    2: ("no pain", "pain"),
+    5: ("no pain", "mild", "moderate", "severe", "very severe"),
+}
+
+
+def predict(
+    video_path: str | Path,
+    *,
+    model: PainFramework | str | Path | None = None,
+    landmarks: str = "auto",
+    aligner: FaceAligner | None = None,
+    hop: float | int = 1.0,
+    device: str | torch.device | None = None,
+    frames_at_once: int = 16,
+    progress: bool = False,
+) -> Prediction:
+    """Class probabilities over time for the face in a video.
+
+    The video is resampled to 25 frames a second; faces are found and aligned, every aligned frame
+    becomes a feature, and the temporal module judges windows of as many frames as it was made for.
+    A shorter video is one window. The largest face is followed where there are several.
+
+    Args:
+        video_path: any video that PyAV reads.
+        model: a `PainFramework`, a weights file, or the name of shipped weights; without it, the
+            framework of `FrameworkConfig()` with random weights, whose numbers mean nothing.
+        landmarks: "auto", "fan" or "embedded", as for `FaceAligner`.
+        aligner: one to use again for many videos; made anew if None.
+        hop: seconds from the start of a window to the start of the next.
+        device: of the networks; if None a GPU where there is one, or where ``model`` already is.
+        frames_at_once: frames that are held in memory and pass through the TNT together.
+        progress: show a progress bar on the standard error stream.
+
+    Raises:
+        VideoError: where the video cannot be read.
+        PainLabError: where no frame has a face, or an argument is wrong.
+        WeightsError: where the weights cannot be used.
+
+    Returns:
+        A `Prediction`; ``print(prediction.table())`` shows it.
+    """
+    if not hop > 0:
+        raise PainLabError(f"hop={hop!r}: give the seconds between windows, a number above 0.")
+    if not isinstance(frames_at_once, int) or frames_at_once < 1:
+        raise PainLabError(f"frames_at_once={frames_at_once!r}: give a whole number above 0.")
+    if device is None and isinstance(model, PainFramework):
+        device = next(model.parameters()).device  # it stays where it is
+    device = choose_device(device)
+    model, weights, trained = _framework(model)
+    was_training = model.training
+    model.to(device).eval()
+    size = model.config.spatial.image_size
+    aligner = aligner or FaceAligner(landmarks=landmarks, size=size, device=device)
+    if aligner.size != size:
+        raise PainLabError(
+            f"the aligner makes pictures of {aligner.size} pixels a side, the model takes {size}."
+        )
+
+    seconds: dict[str, float] = {"decode": 0.0, "spatial": 0.0, "temporal": 0.0}
+    faces, features = [], []
+    before = dict(aligner.seconds)
+    chunks = stream_video(video_path, chunk=frames_at_once, fps=FPS)
+    chunks = with_progress(chunks, video_path, show=progress, fps=FPS)
+    try:
+        with torch.inference_mode(), closing(chunks):
+            for part in aligner.stream(timed(chunks, seconds, "decode")):
+                start = perf_counter()
+                features.append(_encode(model.spatial, part, device))
+                seconds["spatial"] += perf_counter() - start
+                faces.append(without_frames(part))
+            faces = AlignedClip.join(faces)
+            require_a_face(faces, video_path)
+            start = perf_counter()
+            windows = window_frames(
+                len(faces.found), length=model.config.temporal.frames, hop=round(hop * FPS)
+            )
+            probabilities = _judge(model.temporal, torch.cat(features), faces.found, windows)
+            seconds["temporal"] = perf_counter() - start
+    finally:
+        model.train(was_training)
+    return Prediction(
+        path=Path(video_path),
+        fps=FPS,
+        classes=_class_names(model),
+        windows=windows,
+        probabilities=probabilities,
+        faces=faces,
+        landmarks_used=aligner.landmarks_used,
+        weights=weights,
+        trained=trained,
+        seconds=seconds | {stage: s - before[stage] for stage, s in aligner.seconds.items()},
+    )
+
+
+def window_frames(frames: int, *, length: int, hop: int) -> tuple[tuple[int, int], ...]:
+    """First frame and the one after the last of each window; the last window ends with the clip.
+
+    Args:
+        frames: of the video.
+        length: of a window; a shorter video is one window.
+        hop: frames from the start of a window to the start of the next, at least 1.
+
+    Example:
+        >>> window_frames(200, length=138, hop=25)
+        ((0, 138), (25, 163), (50, 188), (62, 200))
+    """
+    last = max(0, frames - length)
+    starts = [*range(0, last, max(1, hop)), last]
+    return tuple((start, min(start + length, frames)) for start in starts)
+
+
+def _framework(model: PainFramework | str | Path | None) -> tuple[PainFramework, str, bool | None]:
+    """The model, which weights it has in words, and whether they were trained."""
+    if model is None:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return PainFramework(), "random numbers (seed 0)", False
+    if isinstance(model, PainFramework):
+        about = getattr(model, "about", {})
+        return model, about.get("name", "the model that was passed in"), _trained(about)
+    loaded = load_model(model)
+    if not isinstance(loaded, PainFramework):
+        raise WeightsError(
+            f"{model} holds a {type(loaded).__name__}; predict needs a whole PainFramework."
+        )
+    return loaded, str(model), _trained(loaded.about)
+
+
+def _trained(about: dict[str, str]) -> bool | None:
+    trained_on = about.get("trained_on")
+    return None if trained_on is None else trained_on != "nothing"
+
+
+def _class_names(model: PainFramework) -> tuple[str, ...]:
+    classes = model.config.temporal.classes
+    named = getattr(model, "about", {}).get("classes")
+    names = json.loads(named) if named else CLASS_NAMES.get(classes, ())
+    return tuple(names) if len(names) == classes else tuple(f"class {i}" for i in range(classes))
+
+
+def _encode(spatial: torch.nn.Module, part: AlignedClip, device: torch.device) -> Tensor:
+    """Features (k d) of the frames that have a face, zeros for the others."""
+    features = torch.zeros(len(part.found), spatial.config.dim, device=device)
+    found = torch.from_numpy(np.flatnonzero(part.found)).to(device)
+    if len(found):
+        images = frames_to_tensor(part.frames[part.found]).to(device)  # k c height width
+        features[found] = spatial(images)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)  # or the time would be counted at the next stage
+    return features
+
+
+def _judge(temporal, features: Tensor, found: np.ndarray, windows) -> Float[np.ndarray, "w y"]:
+    """Probabilities (windows y); a window without a face gets NaN."""
+    length = max(end - start for start, end in windows)
+    batch = features.new_zeros(len(windows), length, features.shape[-1])  # b k d
+    mask = torch.zeros(len(windows), length, dtype=torch.bool, device=features.device)  # b k
+    found = torch.from_numpy(found).to(features.device)
+    for i, (start, end) in enumerate(windows):
+        batch[i, : end - start] = features[start:end]
+        mask[i, : end - start] = found[start:end]
+    logits = torch.cat(
+        [temporal(b, mask=m) for b, m in zip(batch.split(64), mask.split(64), strict=True)]
+    )
+    probabilities = logits.softmax(dim=-1)  # b y
+    return probabilities.masked_fill(~mask.any(dim=1, keepdim=True), torch.nan).cpu().numpy()

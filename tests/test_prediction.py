@@ -1,0 +1,189 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import painlab as pl
+from painlab.prediction import window_frames
+from painlab.video import write_video
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> np.ndarray:
+    """A public-domain portrait: (height width c)."""
+    from skimage.data import astronaut
+
+    return astronaut()[:360, 60:420]
+
+
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory, astronaut):
+    """Small videos of one portrait that drifts, with and without gaps."""
+    folder = tmp_path_factory.mktemp("videos")
+    drift = np.stack([np.roll(astronaut, (i, i // 2), axis=(0, 1)) for i in range(30)])
+    gap = drift.copy()
+    gap[10:16] = 0
+    late = np.concatenate([np.zeros_like(drift[:20]), drift[:6]])
+    for name, frames in {
+        "drift": drift, "gap": gap, "late": late, "still": drift[:1], "black": drift[:5] * 0,
+        "two": np.concatenate([drift[:4], drift[:4, ::2, ::2].repeat(2, axis=1)], axis=2),
+    }.items():  # fmt: skip
+        write_video(folder / f"{name}.mp4", frames, fps=25)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model():
+    """A framework of the real picture size, otherwise small, with weights that tell clips apart."""
+    torch.manual_seed(5)
+    config = pl.FrameworkConfig(
+        spatial=pl.TNTConfig(dim=24, inner_dim=8, depth=1, inner_heads=2),
+        temporal=pl.TemporalConfig(
+            frames=12, dim=24, latents=4, latent_dim=16, heads=2, head_dim=8, classes=5
+        ),
+    )
+    model = pl.PainFramework(config)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(0.3 * torch.randn_like(p))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("frames", "length", "hop"),
+    [(1, 138, 25), (138, 138, 25), (139, 138, 25), (500, 138, 25), (7, 3, 10), (9, 3, 3)],
+)
+def test_windows_cover_every_frame_and_end_with_the_video(frames, length, hop):
+    windows = window_frames(frames, length=length, hop=hop)
+    assert windows[0][0] == 0
+    assert windows[-1][1] == frames
+    assert all(end - start == min(length, frames) for start, end in windows)
+    assert len(set(windows)) == len(windows)
+    if hop <= length:
+        assert set().union(*(range(*w) for w in windows)) == set(range(frames))
+
+
+def test_predict_is_the_sum_of_its_parts(videos, model):
+    """What `predict` says is what the parts say when they are called one by one."""
+    prediction = pl.predict(videos / "drift.mp4", model=model, hop=0.4)
+    assert prediction.windows == ((0, 12), (10, 22), (18, 30))
+    faces = pl.FaceAligner()(pl.read_video(videos / "drift.mp4").frames)
+    assert faces.found.all()
+    with torch.inference_mode():
+        clips = torch.stack([pl.frames_to_tensor(faces.frames[a:b]) for a, b in prediction.windows])
+        expected = model.eval()(clips).softmax(-1).numpy()
+    np.testing.assert_allclose(prediction.probabilities, expected, atol=1e-4)
+    np.testing.assert_allclose(prediction.probabilities.sum(1), 1, atol=1e-5)
+    assert np.ptp(prediction.probabilities[:, 0]) > 1e-5
+    assert prediction.classes == ("no pain", "mild", "moderate", "severe", "very severe")
+
+
+def test_the_pieces_in_which_a_video_is_read_do_not_matter(videos, model):
+    few = pl.predict(videos / "gap.mp4", model=model, frames_at_once=4)
+    many = pl.predict(videos / "gap.mp4", model=model, frames_at_once=100)
+    np.testing.assert_allclose(few.probabilities, many.probabilities, atol=1e-5)
+    np.testing.assert_array_equal(few.found, many.found)
+
+
+def test_frames_without_a_face_are_named_and_do_not_count(videos, model):
+    prediction = pl.predict(videos / "gap.mp4", model=model)
+    assert prediction.frames_without_face == ((10, 16),)
+    told = prediction.to_dict()
+    assert told["frames_without_face"] == [{"first": 10, "last": 15, "start": 0.4, "end": 0.64}]
+    assert told["frames_with_face"] == 24
+    assert not np.isnan(prediction.over_time()).any()
+
+
+def test_a_window_without_a_face_has_no_answer(videos, model):
+    prediction = pl.predict(videos / "late.mp4", model=model, hop=0.48)
+    assert prediction.windows[0] == (0, 12)
+    assert np.isnan(prediction.probabilities[0]).all()
+    assert np.isfinite(prediction.probabilities[-1]).all()
+    told = json.loads(json.dumps(prediction.to_dict(), allow_nan=False))
+    assert told["windows"][0]["probabilities"] is None
+    assert "no answer" in prediction.table().splitlines()[1]
+    over_time = prediction.over_time()
+    assert np.isnan(over_time[:12]).all()
+    assert np.isfinite(over_time[-6:]).all()
+
+
+def test_one_frame_is_one_window(videos, model):
+    prediction = pl.predict(videos / "still.mp4", model=model)
+    assert prediction.windows == ((0, 1),)
+    assert prediction.probabilities.shape == (1, 5)
+
+
+def test_of_two_faces_the_larger_is_followed(videos, model, astronaut):
+    faces = pl.predict(videos / "two.mp4", model=model).faces
+    middle = faces.boxes[:, [0, 2]].mean(axis=1)
+    assert (middle < astronaut.shape[1]).all()
+
+
+def test_untrained_weights_are_called_so(videos):
+    prediction = pl.predict(videos / "still.mp4")
+    assert prediction.trained is False
+    assert "mean nothing" in prediction.notice
+    assert "not a medical device" in prediction.notice
+    again = pl.predict(videos / "still.mp4")
+    np.testing.assert_array_equal(prediction.probabilities, again.probabilities)
+
+
+def test_weights_say_where_they_come_from(videos, model, tmp_path):
+    path = pl.save_model(
+        model,
+        tmp_path / "m.safetensors",
+        trained_on="rendered faces",
+        classes='["a","b","c","d","e"]',
+    )
+    prediction = pl.predict(videos / "still.mp4", model=path)
+    assert prediction.trained
+    assert str(path) in prediction.notice
+    assert "mean nothing" not in prediction.notice
+    assert prediction.classes == tuple("abcde")
+    unsaid = pl.save_model(model, tmp_path / "n.safetensors")
+    assert "do not say" in pl.predict(videos / "still.mp4", model=unsaid).notice
+
+
+def test_the_model_is_left_in_its_mode(videos, model):
+    model.train()
+    pl.predict(videos / "still.mp4", model=model)
+    assert model.training
+
+
+@pytest.mark.parametrize("broken", ["black.mp4"])
+def test_a_video_without_a_face_is_refused(videos, model, broken):
+    with pytest.raises(pl.PainLabError, match=f"{broken}.*no face.*5 frames"):
+        pl.predict(videos / broken, model=model)
+
+
+def test_wrong_arguments_are_refused(videos, model, tmp_path):
+    still = videos / "still.mp4"
+    for arguments, names in (
+        ({"hop": 0}, "hop"),
+        ({"frames_at_once": 0}, "frames_at_once"),
+        ({"device": "abacus"}, "abacus"),
+        ({"aligner": pl.FaceAligner(size=64)}, "64"),
+        ({"landmarks": "ears"}, "ears"),
+        ({"model": pl.save_model(model.spatial, tmp_path / "tnt.safetensors")}, "TNT"),
+    ):
+        with pytest.raises(pl.PainLabError, match=names):
+            pl.predict(still, **{"model": model, **arguments})
+
+
+def test_annotated_video(videos, model, tmp_path):
+    """Box, landmarks, inset and curve are drawn; where there is no face it says so."""
+    from painlab.figures.annotate import annotate_video
+
+    prediction = pl.predict(videos / "gap.mp4", model=model)
+    path = annotate_video(prediction, tmp_path / "out.mp4")
+    drawn, plain = pl.read_video(path), pl.read_video(videos / "gap.mp4")
+    assert len(drawn) == 30
+    assert drawn.frames.shape[1] > plain.frames.shape[1]
+    height, width = plain.frames.shape[1:3]
+    left = (drawn.frames.shape[2] - width) // 2
+    picture = drawn.frames[:, :height, left : left + width].astype(int)
+    changed = np.abs(picture - plain.frames).max(-1) > 60
+    assert changed[0].mean() > 0.01
+    assert 0 < changed[12].mean() < changed[0].mean()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.mp4"]
