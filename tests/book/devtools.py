@@ -70,7 +70,9 @@ class Page:
         return message
 
     def goto(self, url: str) -> None:
-        """Open a page; come back when it is loaded and its maths drawn."""
+        """Open a page as on a first visit; come back when it is loaded and its maths drawn."""
+        origin = "/".join(url.split("/")[:3])
+        self.send("Storage.clearDataForOrigin", origin=origin, storageTypes="all")
         self.events.clear()
         self.send("Page.navigate", url=url)
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
@@ -125,18 +127,22 @@ class Page:
             f"document.documentElement.dataset.theme = '{name}'"
         )
 
-    def mouse(self, kind: str, x: float, y: float) -> None:
-        """Move, press or release the mouse: ``mouseMoved``, ``mousePressed``, ``mouseReleased``."""
-        pressed = 0 if kind == "mouseReleased" else 1
-        self.send(
-            "Input.dispatchMouseEvent",
-            type=kind,
-            x=x,
-            y=y,
-            button="left",
-            buttons=pressed,
-            clickCount=1,
-        )
+    def drag(self, *points: tuple[float, float]) -> None:
+        """Press the mouse at the first point, pull it through the others, let go at the last."""
+        for number, (x, y) in enumerate(points):
+            if number == 0:
+                self._mouse("mouseMoved", x, y, button="none")
+                self._mouse("mousePressed", x, y, buttons=1, clickCount=1)
+            else:
+                self._mouse("mouseMoved", x, y, buttons=1)
+        self._mouse("mouseReleased", *points[-1], clickCount=1)
+
+    def click(self, x: float, y: float) -> None:
+        """Press the mouse and let go at once."""
+        self.drag((x, y))
+
+    def _mouse(self, kind: str, x: float, y: float, *, button: str = "left", **more) -> None:
+        self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, **more)
 
     def key(self, name: str) -> None:
         """Press and release a key, for example ``ArrowRight``."""
