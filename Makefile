@@ -27,7 +27,7 @@ $(STAMP):
 	  $(PYTHON) -m venv --clear $(VENV)
 	@rm -f $(VENV)/painlab-*
 	$(RUN) -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
-	$(RUN) -m uv pip install --python $(RUN) --quiet -r requirements.txt
+	$(RUN) -m uv pip install --python $(RUN) --quiet --no-deps -r requirements.txt
 	$(RUN) -m uv pip install --python $(RUN) --quiet --no-deps --editable .
 	@touch $@
 	@echo "The environment is ready in $(VENV)."
@@ -58,7 +58,7 @@ lab: env ## Open the chapters in JupyterLab
 
 LOCK ?= requirements.txt
 lock: env ## Pin all versions anew: make lock, then make env
-	$(RUN) -m uv pip compile pyproject.toml --extra book --extra test --universal \
+	$(RUN) -m uv pip compile pyproject.toml --extra fan --extra book --extra test --universal \
 	  --python-version 3.11 --upgrade --no-header --no-emit-index-url --no-emit-find-links \
 	  --quiet --output-file $(LOCK)
 

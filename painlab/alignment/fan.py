@@ -5,6 +5,7 @@ their depths. MTCNN's boxes are handed to the library, so its own detector is ne
 """
 
 import hashlib
+import importlib.util
 import re
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def fan_folder() -> Path:
 
 
 def fan_cached() -> bool:
-    """Whether all weights that FAN needs are there, so that nothing would be downloaded."""
+    """Whether FAN can be had without a download: the library and all of its weights are there."""
+    if importlib.util.find_spec("face_alignment") is None:
+        return False
     return all((fan_folder() / name).is_file() for name in FAN_FILES)
 
 
@@ -69,7 +72,13 @@ class FanLandmarks:
     name = "fan"
 
     def __init__(self, *, device: torch.device):
-        import face_alignment
+        try:
+            import face_alignment
+        except ImportError as error:
+            raise AlignmentError(
+                f'landmarks="fan" needs the package face-alignment ({error}): '
+                "pip install painlab[fan]."
+            ) from error
 
         for name in FAN_FILES:
             self._fetch(name)
