@@ -44,7 +44,7 @@ class FaceDetector:
         if short < smallest:
             return []
         count = math.ceil(math.log2(short / smallest) + 0.5)
-        sizes = [max(smallest, short / math.sqrt(2) / 2**i) for i in range(count)]
+        sizes = [max(float(smallest), short / math.sqrt(2) / 2**i) for i in range(count)]
         if near is not None:
             sizes.sort(key=lambda size: abs(math.log(size * math.sqrt(2) / near)))
         return sizes
@@ -120,7 +120,9 @@ class FaceDetector:
         if not len(boxes):
             return boxes, owner
         level = np.zeros(len(boxes))
-        crops, _ = square_crops([frames[i] for i in owner], boxes.numpy(), level, size=2 * CELL)
+        crops, _ = square_crops(
+            [frames[i] for i in owner], boxes.double().numpy(), level, size=2 * CELL
+        )
         shifts, scores = (out.cpu() for out in self.networks.rnet(self.networks.to_network(crops)))
         good = scores[:, 1] > CHECKED
         boxes, owner, shifts, scores = boxes[good], owner[good], shifts[good], scores[good, 1]

@@ -11,45 +11,69 @@ import torch
 
 from painlab.alignment.fan import FanLandmarks, fan_cached, fan_folder
 from painlab.alignment.mtcnn import Faces
-from painlab.alignment.pose import load_template
+from painlab.alignment.pose import load_template, rotation_matrix
 from painlab.errors import PainLabError
 from painlab.typing import Float
 
 DISTANCE = 1000.0  # millimetres from the camera to the head: a face filmed on purpose
+
+# How far a face's points may be from the template's, in millimetres across and down: eyes sit
+# alike in all heads, noses differ in length, and each expression moves the corners of the mouth.
+SPREAD = np.array([[1.5, 1.5], [1.5, 1.5], [2.0, 3.5], [3.0, 5.0], [3.0, 5.0]])
+# How far heads are usually turned, in degrees of yaw and pitch. Without it a smile, which lifts
+# the corners of the mouth, would be read as a bow of the head.
+USUAL = np.array([30.0, 10.0])
+STEPS = 12
+
 logger = logging.getLogger("painlab")
 
 
-def fit_five_points(points: Float[np.ndarray, "5 2"]) -> Float[np.ndarray, "68 3"]:
-    """The template's 68 points, set where a camera would have to see its five as they are.
+def project(head: Float[np.ndarray, "k 6"], shape: Float[np.ndarray, "j 3"]):
+    """Points of a head as a camera `DISTANCE` away sees them: pixels, z relative to the eyes.
 
-    A perspective-n-point problem: find rotation R and translation t with
-    ``p_j = f (X/Z, Y/Z) + centre, (X, Y, Z) = R x_j + t``, for the five points x_j of the
-    template (Terzakis and Lourakis, ECCV 2020; refined by Levenberg-Marquardt). The camera is
-    not known: f is chosen so that the head is about a metre away. x and y are pixels of the
-    picture; z is in pixels too, from the plane between the eyes, away from the camera.
+    ``head`` holds yaw, pitch, roll (degrees), the logarithm of the pixels a millimetre, and the
+    place of the origin. A point (X, Y, Z) of the turned head is seen at
+    ``scale (X, Y) / (1 + Z / DISTANCE) + place``.
     """
-    import cv2
+    turned = shape @ rotation_matrix(head[:, :3]).swapaxes(1, 2)  # k j 3
+    scale = np.exp(head[:, 3])[:, None, None]
+    flat = scale * turned[..., :2] / (1 + turned[..., 2:] / DISTANCE) + head[:, None, 4:]
+    return np.concatenate([flat, scale * turned[..., 2:]], 2)
 
+
+def fit_five_points(points: Float[np.ndarray, "k 5 2"]) -> Float[np.ndarray, "k 68 3"]:
+    """The template's 68 points, set where its five look as they do in the picture.
+
+    A perspective-n-point problem, solved for all frames at once by Gauss-Newton steps. What is
+    minimised is ``sum_j |(p_j - seen_j) / spread_j|² + (yaw / 30°)² + (pitch / 10°)²``: the most
+    probable head, given how much faces and poses differ. Five points say much about yaw and
+    roll and little about pitch, of which about a quarter is lost.
+    """
     template = load_template()
-    five, points = template.five.astype(np.float64), points.astype(np.float64)
-    pixels = max(_length(p) / _length(x) for p, x in zip(_spans(points), _spans(five), strict=True))
-    focal, centre = DISTANCE * pixels, points.mean(0)
-    camera = np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1]])
-    _, turn, shift = cv2.solvePnP(five, points, camera, None, flags=cv2.SOLVEPNP_SQPNP)
-    turn, shift = cv2.solvePnPRefineLM(five, points, camera, None, turn, shift)
-    head = template.points @ cv2.Rodrigues(turn)[0].T + shift.ravel()
-    flat = head[:, :2] / head[:, 2:] * focal + centre
-    depth = (head[:, 2:] - shift[2]) * focal / shift[2]
-    return np.hstack([flat, depth]).astype(np.float32)
+    across, down = points[:, 1] - points[:, 0], (points[:, 3:].mean(1) - points[:, :2].mean(1))
+    known = template.five[1, 0] - template.five[0, 0], template.five[3, 1] - template.five[0, 1]
+    # Turning shortens one of the two spans, so the longer one tells the size.
+    scale = np.maximum(np.hypot(*across.T) / known[0], np.hypot(*down.T) / known[1])
+    roll = np.arctan2(across[:, 1], across[:, 0])
+    upright = np.stack([across, across[:, ::-1] * [-1, 1]], 2) / np.hypot(*across.T)[:, None, None]
 
+    def misfit(head):
+        apart = (project(head, template.five)[..., :2] - points) @ upright  # k 5 2
+        apart = apart / scale[:, None, None] / SPREAD
+        return np.hstack([apart.reshape(-1, 10), head[:, :2] / USUAL])  # k 12
 
-def _spans(five):
-    """Between the eyes, and from them down to the mouth: a turned head shortens one of them."""
-    return five[1] - five[0], (five[3] + five[4] - five[0] - five[1]) / 2
-
-
-def _length(span):
-    return np.linalg.norm(span)
+    frontal = np.zeros(len(points))
+    head = np.column_stack(
+        [frontal, frontal, np.degrees(roll), np.log(scale), points[:, :2].mean(1)]
+    )
+    nudges = np.diag([1e-3, 1e-3, 1e-3, 1e-5, 1e-3, 1e-3])
+    for _ in range(STEPS):
+        here = misfit(head)
+        slopes = [(misfit(head + nudge) - here) / nudge.max() for nudge in nudges]
+        jacobian = np.stack(slopes, 2)  # k 12 6
+        transposed = jacobian.swapaxes(1, 2)
+        head = head - np.linalg.solve(transposed @ jacobian, transposed @ here[..., None])[..., 0]
+    return project(head, template.points).astype(np.float32)
 
 
 class EmbeddedLandmarks:
@@ -59,7 +83,7 @@ class EmbeddedLandmarks:
 
     def __call__(self, frames, faces: Faces) -> Float[np.ndarray, "k 68 3"]:
         """The landmarks of one face a frame. Only the five points count, not the pixels."""
-        return np.stack([fit_five_points(points) for points in faces.points])
+        return fit_five_points(faces.points)
 
     def describe(self) -> dict[str, str]:
         """What a store or a model records of its landmarks."""

@@ -6,7 +6,7 @@ The networks and their weights are facenet-pytorch's.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,7 +61,7 @@ class MTCNN:
     @torch.inference_mode()
     def look(
         self,
-        frames: Sequence[UInt8[np.ndarray, "height width c"]],
+        frames: Iterable[UInt8[np.ndarray, "height width c"]],
         boxes: Float[np.ndarray, "... 4"],
         angles: Float[np.ndarray, "..."],
         *,
@@ -122,7 +122,7 @@ def square_crops(frames, boxes, angles, *, size: int):
     transforms = [
         similarity(
             turn=angle,
-            zoom=size / max(box[2] - box[0], box[3] - box[1], 1.0),
+            zoom=float(size / max(box[2] - box[0], box[3] - box[1], 1.0)),
             place=(box[:2] + box[2:]) / 2,
             target=np.full(2, size / 2 - 0.5),
         )

@@ -59,28 +59,29 @@ def load_template() -> Template:
         ) from error
 
 
-def rotation_matrix(
-    *, yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0
-) -> Float[np.ndarray, "3 3"]:
-    """The rotation ``Rz(roll) Ry(yaw) Rx(pitch)``; angles in degrees.
+def rotation_matrix(angles: Float[np.ndarray, "... 3"]) -> Float[np.ndarray, "... 3 3"]:
+    """The rotation ``Rz(roll) Ry(yaw) Rx(pitch)``, of yaw, pitch and roll in degrees.
 
     Yaw above 0 turns the nose to the left of the picture, pitch above 0 lowers it, roll above 0
     tilts the head clockwise. Roll comes last, so it is the angle of the line between the eyes,
     whatever the other two are: taking it away levels the eyes.
     """
-    (sy, sp, sr), (cy, cp, cr) = (f(np.radians([yaw, pitch, roll])) for f in (np.sin, np.cos))
-    about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
-    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    return about_z @ about_y @ about_x
+    radians = np.moveaxis(np.radians(angles), -1, 0)
+    (sy, sp, sr), (cy, cp, cr) = np.sin(radians), np.cos(radians)
+    rows = [
+        [cr * cy, cr * sy * sp - sr * cp, cr * sy * cp + sr * sp],
+        [sr * cy, sr * sy * sp + cr * cp, sr * sy * cp - cr * sp],
+        [-sy, cy * sp, cy * cp],
+    ]
+    return np.stack([np.stack(row, -1) for row in rows], -2)
 
 
-def rotation_angles(rotation: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3"]:
+def rotation_angles(rotation: Float[np.ndarray, "... 3 3"]) -> Float[np.ndarray, "... 3"]:
     """Yaw, pitch and roll in degrees; the inverse of `rotation_matrix` for a yaw within ±90."""
-    yaw = np.arcsin(np.clip(-rotation[2, 0], -1, 1))
-    pitch = np.arctan2(rotation[2, 1], rotation[2, 2])
-    roll = np.arctan2(rotation[1, 0], rotation[0, 0])
-    return np.degrees([yaw, pitch, roll])
+    yaw = np.arcsin(np.clip(-rotation[..., 2, 0], -1, 1))
+    pitch = np.arctan2(rotation[..., 2, 1], rotation[..., 2, 2])
+    roll = np.arctan2(rotation[..., 1, 0], rotation[..., 0, 0])
+    return np.degrees(np.stack([yaw, pitch, roll], -1))
 
 
 def fit_pose(landmarks: Float[np.ndarray, "68 3"]) -> Pose:

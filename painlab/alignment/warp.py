@@ -19,7 +19,7 @@ from painlab.typing import Float, UInt8
 
 FIELD = 200.0  # millimetres of an average head across the aligned picture: hairline to chin
 EYE_LEVEL = 0.40  # height of the eye line, as a share of the picture from its top
-DEPTH = 30.0  # millimetres behind the eyes of the axis that stays in the middle when a head turns
+DEPTH = 15.0  # millimetres behind the eyes of the axis that stays in the middle when a head turns
 
 
 def similarity(
@@ -48,7 +48,7 @@ def similarity_2d(landmarks: Float[np.ndarray, "68 xyz"], *, size: int) -> Float
     left, right = landmarks[LEFT_EYE, :2].mean(0), landmarks[RIGHT_EYE, :2].mean(0)
     across = right - left
     points = load_template().points
-    apart = points[RIGHT_EYE, 0].mean() - points[LEFT_EYE, 0].mean()  # millimetres
+    apart = float(points[RIGHT_EYE, 0].mean() - points[LEFT_EYE, 0].mean())  # millimetres
     return similarity(
         turn=math.atan2(across[1], across[0]),
         zoom=apart * size / FIELD / math.hypot(*across),
