@@ -4,6 +4,7 @@ One clip goes through every part of the framework, and a picture is made of what
 """
 
 import argparse
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,12 +153,15 @@ def pipeline_svg(result: Pipeline) -> str:
     """The figure as an SVG file for light and dark pages: it follows the reader's setting."""
     svg = figure_svg(draw_pipeline(result))
     head, rest = svg.split(">", 1)
-    head = head.split(' style="')[0] + ' width="888" height="600">'
+    width, height = map(float, re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', head).groups())
+    box = f"-10 -10 {width + 20:g} {height + 20:g}"
+    head = re.sub(r'viewBox="[^"]*"', f'viewBox="{box}" width="920" height="632"', head)
+    head = re.sub(r' style="[^"]*"', "", head) + ">"
     card = (
         "<title>A clip on its way through the framework</title><style>"
         "svg{color:#1f2328} .card{fill:#ffffff}"
         "@media (prefers-color-scheme:dark){svg{color:#e6edf3} .card{fill:#14181d}}"
-        '</style><rect class="card" width="100%" height="100%" rx="8"/>'
+        '</style><rect class="card" x="-10" y="-10" width="100%" height="100%" rx="8"/>'
     )
     return head + card + rest
 
