@@ -12,6 +12,20 @@ from pathlib import Path
 
 MATHJAX = "mathjax/static/mathjax/es5/tex-svg-full.js"
 
+# The book's address leads to its first page. Without an icon of its own a page asks for a file that
+# is not there.
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<meta http-equiv="refresh" content="0; url={first}">
+<link rel="icon" href="_static/favicon.svg" type="image/svg+xml">
+</head>
+<body><p><a href="{first}">{title}</a></p></body>
+</html>
+"""
+
 
 def copy_mathjax(vendor: Path) -> Path:
     """Put MathJax below ``vendor`` where ``mathjax_path`` in _config.yml expects it."""
@@ -35,12 +49,15 @@ def _drop_thebe(app, pagename, templatename, context, doctree):
         scripts[:] = [script for script in scripts if not _is_thebe(script)]
 
 
-def _copy(app, config):
-    copy_mathjax(Path(app.srcdir) / "book" / "_vendor")
+def _fill(app, config):
+    vendor = Path(app.srcdir) / "book" / "_vendor"
+    copy_mathjax(vendor)
+    index = INDEX.format(title=config.html_title, first=f"{config.master_doc}.html")
+    (vendor / "index.html").write_text(index, encoding="utf-8")
 
 
 def setup(app):
     """Sphinx calls this once."""
-    app.connect("config-inited", _copy, priority=100)
+    app.connect("config-inited", _fill, priority=999)
     app.connect("html-page-context", _drop_thebe, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
