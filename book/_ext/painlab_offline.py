@@ -49,15 +49,20 @@ def _drop_thebe(app, pagename, templatename, context, doctree):
         scripts[:] = [script for script in scripts if not _is_thebe(script)]
 
 
-def _fill(app, config):
-    vendor = Path(app.srcdir) / "book" / "_vendor"
-    copy_mathjax(vendor)
+def _copy(app, config):
+    copy_mathjax(Path(app.srcdir) / "book" / "_vendor")
+
+
+def _write_index(app, config):
     index = INDEX.format(title=config.html_title, first=f"{config.master_doc}.html")
-    (vendor / "index.html").write_text(index, encoding="utf-8")
+    (Path(app.srcdir) / "book" / "_vendor" / "index.html").write_text(index, encoding="utf-8")
 
 
 def setup(app):
     """Sphinx calls this once."""
-    app.connect("config-inited", _fill, priority=999)
+    app.connect(
+        "config-inited", _copy, priority=100
+    )  # before Sphinx asks whether the folder exists
+    app.connect("config-inited", _write_index, priority=999)  # the contents name the first page
     app.connect("html-page-context", _drop_thebe, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
