@@ -156,8 +156,16 @@ class FaceAligner:
             ShapeError: where a chunk is anything else.
         """
         follower = FaceFollower(self.detector, block=self.block, detect_every=self.detect_every)
+        shape = None
         for frames in chunks:
-            yield self._align(_checked(frames), follower)
+            frames = _checked(frames)
+            shape = shape or frames.shape[1:]
+            if frames.shape[1:] != shape:
+                raise ShapeError(
+                    f"The frames of one video have one size, but after {shape[1]} × {shape[0]} "
+                    f"pixels come {frames.shape[2]} × {frames.shape[1]}; stream each by itself."
+                )
+            yield self._align(frames, follower)
 
     def _align(self, frames, follower: FaceFollower) -> AlignedClip:
         k, start = len(frames), perf_counter()

@@ -20,6 +20,7 @@ from painlab.typing import Float
 # What the library looks for in torch's cache, with LandmarksType.THREE_D.
 FAN_FILES = ("3DFAN4-7835d9f11d.pth.tar", "depth-2a464da4ea.pth.tar")
 
+BATCH = 16  # faces
 TILE = 512  # pixels: a whole number for each of the 64 × 4 places that FAN tells apart
 # The library looks at a square of 200/195 (width + height) about a point 0.12 heights above the
 # middle of the box. This box, in a tile, makes that square the whole tile.
@@ -89,7 +90,7 @@ class FanLandmarks:
                 device=str(device),
                 face_detector="folder",  # detects nothing, and so has no weights to load
                 compile=False,
-                max_batch_size=16,
+                max_batch_size=BATCH,
             )
         except Exception as error:
             raise AlignmentError(
@@ -118,6 +119,9 @@ class FanLandmarks:
         Each face is set upright into a tile of its own size, and the tiles are handed over as
         one tall picture, so that the library takes them as a batch.
         """
+        if len(frames) > BATCH:
+            groups = [slice(i, i + BATCH) for i in range(0, len(frames), BATCH)]
+            return np.concatenate([self(frames[group], faces.pick(group)) for group in groups])
         transforms = [_to_tile(*face) for face in zip(faces.boxes, faces.angles, strict=True)]
         tiles = [warp_frame(f, t, size=TILE) for f, t in zip(frames, transforms, strict=True)]
         left, top = MIDDLE - BOX / 2, MIDDLE - (0.5 - 0.12) * BOX

@@ -112,7 +112,7 @@ def _say_once(landmarks: str) -> None:
         logger.info("Landmarks: FAN, with the weights in %s.", fan_folder())
     else:
         logger.warning(
-            "Landmarks: embedded (a fit to five points), because FAN's weights are not in %s; "
-            'FaceAligner(landmarks="fan") downloads them.',
+            "Landmarks: embedded (a fit to five points), because FAN or its weights are not here "
+            '(%s); FaceAligner(landmarks="fan") says what is missing, or downloads it.',
             fan_folder(),
         )

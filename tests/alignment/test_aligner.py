@@ -152,6 +152,13 @@ def test_streaming_reads_a_chunk_only_when_it_is_wanted(aligner, portrait):
     assert asked == [0, 1]
 
 
+def test_a_stream_whose_frames_change_their_size_is_refused(aligner, portrait):
+    stream = aligner.stream([portrait[None], portrait[None, :100]])
+    next(stream)
+    with pytest.raises(PainLabError, match="after 128 × 128 pixels come 128 × 100"):
+        next(stream)
+
+
 def test_two_calls_know_nothing_of_each_other(aligner, portrait):
     first = aligner(portrait[None])
     aligner(np.roll(portrait, 20, 1)[None])

@@ -157,6 +157,19 @@ def test_what_fan_sees_in_its_crop_is_carried_back_to_the_frame(cached, angle):
         assert np.allclose(points[:, 2], -10 * square / 256, rtol=0.01)  # away from the camera
 
 
+def test_more_faces_than_a_batch_come_back_in_order(cached, monkeypatch):
+    monkeypatch.setattr(fan, "BATCH", 2)
+    source = fan.FanLandmarks(device=CPU)
+    source.network.face_alignment_net = BrightestPlace()
+    source.network.depth_prediciton_net = OneDepth()
+    frames = [np.zeros((100, 100, 3), np.uint8) for _ in range(5)]
+    for i, frame in enumerate(frames):
+        frame[30 + 8 * i : 34 + 8 * i, 48:52] = 255
+    boxes = np.tile([20.0, 20, 80, 80], (5, 1))
+    landmarks = source(frames, Faces(boxes, np.zeros(5), np.ones(5), np.zeros((5, 5, 2))))
+    assert np.abs(landmarks[:, 0, 1] - (31.5 + 8 * np.arange(5))).max() < 3
+
+
 def test_a_tile_shows_the_face_upright_and_as_large_as_fan_expects_it():
     box = np.array([100.0, 100, 200, 220])
     transform = fan._to_tile(box, 0.3)
