@@ -60,9 +60,8 @@ def _write_index(app, config):
 
 def setup(app):
     """Sphinx calls this once."""
-    app.connect(
-        "config-inited", _copy, priority=100
-    )  # before Sphinx asks whether the folder exists
-    app.connect("config-inited", _write_index, priority=999)  # the contents name the first page
+    # the folder before Sphinx looks for it, the index after the contents named the first page
+    app.connect("config-inited", _copy, priority=100)
+    app.connect("config-inited", _write_index, priority=999)
     app.connect("html-page-context", _drop_thebe, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
