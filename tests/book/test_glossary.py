@@ -1,0 +1,40 @@
+"""The glossary names things of the library: each must be there."""
+
+import re
+
+import pytest
+from conftest import ROOT
+
+import painlab as pl
+from painlab.layers import Attention
+
+GLOSSARY = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
+THINGS = {
+    "pl": pl,
+    "TNT": pl.TNT(pl.TNTConfig(image_size=32, depth=1)),
+    "TNTConfig": pl.TNTConfig(),
+    "TemporalTransformer": pl.TemporalTransformer(),
+    "TemporalConfig": pl.TemporalConfig(),
+    "Attention": Attention(dim=4, heads=2),
+}
+NAMED = sorted(set(re.findall(rf"`({'|'.join(THINGS)})\.(\w+)", GLOSSARY)))
+
+
+@pytest.mark.parametrize(("thing", "name"), NAMED, ids=[".".join(pair) for pair in NAMED])
+def test_what_the_glossary_names_is_there(thing, name):
+    assert hasattr(THINGS[thing], name)
+
+
+def test_the_glossary_names_the_paper_s_sizes():
+    config = pl.TNTConfig()
+    sides = config.image_size // config.patch_size, config.patch_size // config.sub_patch_size
+    assert len(NAMED) > 12
+    assert f"{sides[0]} · {sides[0]} = {config.patches}" in GLOSSARY
+    assert f"{sides[1]} · {sides[1]} = {config.sub_patches}" in GLOSSARY
+
+
+def test_terms_are_in_alphabetical_order():
+    terms = re.search(r"```\{glossary\}\n(.*?)```", GLOSSARY, re.DOTALL).group(1)
+    heads = [line.lower() for line in terms.splitlines() if line and not line.startswith(" ")]
+    assert heads == sorted(heads)
+    assert len(heads) > 20
