@@ -37,7 +37,7 @@ def predict(
     aligner: FaceAligner | None = None,
     hop: float | int = 1.0,
     device: str | torch.device | None = None,
-    frames_at_once: int = 16,
+    frames_at_once: int | None = None,
     progress: bool = False,
 ) -> Prediction:
     """Class probabilities over time for the face in a video.
@@ -54,7 +54,8 @@ def predict(
         aligner: one to use again for many videos; made anew if None.
         hop: seconds from the start of a window to the start of the next.
         device: of the networks; if None a GPU where there is one, or where ``model`` already is.
-        frames_at_once: frames that are held in memory and pass through the TNT together.
+        frames_at_once: frames that are held in memory and pass through the TNT together; if None
+            8 on a CPU, whose caches hold no more, and 32 elsewhere.
         progress: show a progress bar on the standard error stream.
 
     Raises:
@@ -67,11 +68,12 @@ def predict(
     """
     if not hop > 0:
         raise PainLabError(f"hop={hop!r}: give the seconds between windows, a number above 0.")
-    if not isinstance(frames_at_once, int) or frames_at_once < 1:
+    if frames_at_once is not None and frames_at_once < 1:
         raise PainLabError(f"frames_at_once={frames_at_once!r}: give a whole number above 0.")
     if device is None and isinstance(model, PainFramework):
         device = next(model.parameters()).device  # it stays where it is
     device = choose_device(device)
+    frames_at_once = frames_at_once or (8 if device.type == "cpu" else 32)
     model, weights, trained = _framework(model)
     was_training = model.training
     model.to(device).eval()
