@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("torch", "torchvision", "timm", "einops", "numpy", "av", "opencv-python")
+PACKAGES = ("torch", "torchvision", "timm", "einops", "numpy", "av", "opencv-python-headless")
 
 
 def device_name(device: str) -> str:
