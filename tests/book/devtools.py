@@ -27,12 +27,17 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
     "--no-first-run",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
     "--remote-allow-origins=*",
     "--remote-debugging-port=0",
 ]
+
+ANSWER_WITHIN = 180  # seconds; a machine that does much else is slow to draw
 
 
 def find_chromium() -> str | None:
@@ -57,7 +62,10 @@ class Page:
         call = {"id": number, "method": method, "params": params, "sessionId": self._session}
         self._connection.send(json.dumps(call))
         while True:
-            message = self._receive()
+            try:
+                message = self._receive()
+            except websocket.WebSocketTimeoutException:
+                raise TimeoutError(f"the browser gave no answer to {method} {params}") from None
             if message.get("id") == number:
                 if "error" in message:
                     raise RuntimeError(f"{method}: {message['error']['message']}")
@@ -156,10 +164,13 @@ class Page:
                 windowsVirtualKeyCode=codes[name],
             )
 
-    def screenshot(self, clip: dict | None = None) -> bytes:
-        """A PNG of the window, or of a rectangle of the whole page."""
-        extra = {"clip": {**clip, "scale": 1}, "captureBeyondViewport": True} if clip else {}
-        return base64.b64decode(self.send("Page.captureScreenshot", format="png", **extra)["data"])
+    def screenshot(self, clip: dict | None = None, *, whole_page: bool = False) -> bytes:
+        """A PNG of the window, or of a rectangle of the page: its visible part, or all of it."""
+        extra = {"clip": {**clip, "scale": 1}} if clip else {}
+        call = self.send(
+            "Page.captureScreenshot", format="png", captureBeyondViewport=whole_page, **extra
+        )
+        return base64.b64decode(call["data"])
 
 
 @contextlib.contextmanager
@@ -172,7 +183,9 @@ def chromium(program: str):
             stderr=subprocess.DEVNULL,
         )
         try:
-            connection = websocket.create_connection(_address(Path(profile), process), timeout=60)
+            connection = websocket.create_connection(
+                _address(Path(profile), process), timeout=ANSWER_WITHIN
+            )
             try:
                 yield _first_page(connection)
             finally:

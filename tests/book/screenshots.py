@@ -29,7 +29,9 @@ def main() -> int:
                 page.theme(theme)
                 height = page.evaluate("document.documentElement.scrollHeight")
                 clip = {"x": 0, "y": 0, "width": width, "height": min(height, TALLEST)}
-                (out / f"{path.stem}-{look}.png").write_bytes(page.screenshot(clip))
+                (out / f"{path.stem}-{look}.png").write_bytes(
+                    page.screenshot(clip, whole_page=True)
+                )
     print(f"wrote the pictures to {out}")
     return 0
 
