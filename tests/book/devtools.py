@@ -164,13 +164,10 @@ class Page:
                 windowsVirtualKeyCode=codes[name],
             )
 
-    def screenshot(self, clip: dict | None = None, *, whole_page: bool = False) -> bytes:
-        """A PNG of the window, or of a rectangle of the page: its visible part, or all of it."""
+    def screenshot(self, clip: dict | None = None) -> bytes:
+        """A PNG of the window, or of a rectangle of the page that the window shows."""
         extra = {"clip": {**clip, "scale": 1}} if clip else {}
-        call = self.send(
-            "Page.captureScreenshot", format="png", captureBeyondViewport=whole_page, **extra
-        )
-        return base64.b64decode(call["data"])
+        return base64.b64decode(self.send("Page.captureScreenshot", format="png", **extra)["data"])
 
 
 @contextlib.contextmanager

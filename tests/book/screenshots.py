@@ -1,6 +1,7 @@
 """Pictures of every page, light, dark and on a narrow screen: screenshots.py OUT_DIR [BUILD_DIR].
 
-BUILD_DIR is the folder with the rendered pages, _build/html if it is not given.
+BUILD_DIR is the folder with the rendered pages, _build/html if it is not given. A long page comes
+in parts, one below the other: OUT_DIR/PAGE-LOOK-1.png, -2.png and so on.
 """
 
 import sys
@@ -10,11 +11,11 @@ from devtools import chromium, find_chromium, served
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOKS = {"light": (1280, "light"), "dark": (1280, "dark"), "narrow": (390, "light")}
-TALLEST = 12_000  # pixels of one picture
+TALL = 3000  # pixels of one picture
 
 
 def main() -> int:
-    """Write OUT_DIR/PAGE-LOOK.png for each page and look."""
+    """Write the pictures of each page and look."""
     if len(sys.argv) not in (2, 3) or not (program := find_chromium()):
         print(__doc__ if find_chromium() else "No Chromium was found.", file=sys.stderr)
         return 1
@@ -24,14 +25,14 @@ def main() -> int:
     with served(html) as address, chromium(program) as page:
         for path in sorted((html / "book").glob("*.html")):
             for look, (width, theme) in LOOKS.items():
-                page.size(width, mobile=look == "narrow")
+                page.size(width, TALL, mobile=look == "narrow")
                 page.goto(f"{address}/book/{path.name}")
                 page.theme(theme)
                 height = page.evaluate("document.documentElement.scrollHeight")
-                clip = {"x": 0, "y": 0, "width": width, "height": min(height, TALLEST)}
-                (out / f"{path.stem}-{look}.png").write_bytes(
-                    page.screenshot(clip, whole_page=True)
-                )
+                for part in range(-(-height // TALL)):
+                    page.evaluate(f"window.scrollTo({{top: {part * TALL}, behavior: 'instant'}})")
+                    picture = out / f"{path.stem}-{look}-{part + 1}.png"
+                    picture.write_bytes(page.screenshot())
     print(f"wrote the pictures to {out}")
     return 0
 
