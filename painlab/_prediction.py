@@ -99,7 +99,7 @@ class Prediction:
             + "  ".join(f"{name:>11}" for name in self.classes)
         ]
         for (start, end), p in zip(self.windows, self.probabilities, strict=True):
-            span = f"{start / self.fps:6.2f} – {end / self.fps:6.2f}"
+            span = f"{start / self.fps:6.2f} - {end / self.fps:6.2f}"
             faces = f"{int(self.found[start:end].sum())} of {end - start}"
             if np.isfinite(p).all():
                 cells = "  ".join(f"{x:11.3f}" for x in p)

@@ -7,6 +7,7 @@ is 0 only on success: 1 for bad input, 2 for a wrong call, 130 for an interrupti
 import argparse
 import json
 import logging
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -183,6 +184,8 @@ def _check_output(path: Path | None, suffix: str, *, source: Path) -> None:
         raise PainLabError(f"{path}: give the output a name that ends in {suffix}.")
     if not path.parent.is_dir():
         raise PainLabError(f"{path}: the folder {path.parent} does not exist.")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise PainLabError(f"{path}: no file can be written there.")
     if path.exists() and source.exists() and path.samefile(source):
         raise PainLabError(f"{path} is the video itself; give the output another name.")
 

@@ -15,7 +15,7 @@ def choose_device(device: str | torch.device | None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(device)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).item()  # the meta device has places but no numbers
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise PainLabError(f"device {device}: PyTorch has no such device here.") from error
     return device

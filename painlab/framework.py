@@ -1,5 +1,7 @@
 """The whole framework (paper Fig. 2), what it costs, and how it is kept on a disk."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -45,14 +47,17 @@ class PainFramework(nn.Module):
         Args:
             clips: (b k 3 height width), values in about [-1, 1].
             mask: (b k), True where the frame has a face; the others are read as grey.
-            frames_at_once: frames that pass through the TNT together; bounds the memory.
+            frames_at_once: frames that pass through the TNT together. Bounds the memory where no
+                gradients are kept (``torch.inference_mode()``): with them every frame stays.
         """
-        if clips.ndim != 5 or (mask is not None and mask.shape != clips.shape[:2]):
-            shapes = f"not {tuple(clips.shape)}"
+        fits = mask is None or (mask.shape == clips.shape[:2] and mask.dtype == torch.bool)
+        if clips.ndim != 5 or 0 in clips.shape or not fits:
+            shapes = f"{tuple(clips.shape)}"
             if mask is not None:
-                shapes += f" and {tuple(mask.shape)}"
+                shapes += f" and {tuple(mask.shape)} of {mask.dtype}"
             raise ShapeError(
-                f"clips have the shape (b, k, c, height, width) and their mask (b, k), {shapes}."
+                "clips have the shape (b, k, c, height, width), their mask is boolean and (b, k): "
+                f"not {shapes}."
             )
         if mask is not None:
             clips = clips.masked_fill(~rearrange(mask, "b k -> b k 1 1 1"), 0.0)
@@ -88,6 +93,18 @@ def count_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while; then each part is in the mode that it had."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
 def count_flops(model: nn.Module, *inputs: Tensor) -> int:
     """Floating-point operations of one forward pass: 2 a multiply-add, matrix products only.
 
@@ -95,7 +112,7 @@ def count_flops(model: nn.Module, *inputs: Tensor) -> int:
     counts nothing for its fused attention on a CPU, so the plain one is chosen while counting.
 
     Args:
-        model: any module; its mode is left as it was.
+        model: any module; the modes of its parts are left as they were.
         inputs: what it is called with, a batch of one for the cost of one.
 
     Example:
@@ -105,15 +122,11 @@ def count_flops(model: nn.Module, *inputs: Tensor) -> int:
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    training = model.training
-    model.eval()
     counter = FlopCounterMode(display=False)
-    try:
-        # the counter follows gradients through the modules and fails where they are switched off
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), counter:
-            model(*inputs)
-    finally:
-        model.train(training)
+    # the counter follows gradients through the modules and fails where they are switched off
+    gradients = torch.inference_mode(False), torch.enable_grad()
+    with gradients[0], gradients[1], evaluating(model), sdpa_kernel(SDPBackend.MATH), counter:
+        model(*inputs)
     return counter.get_total_flops()
 
 

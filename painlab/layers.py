@@ -31,7 +31,8 @@ def attention(
         k: keys, as many channels as the queries.
         v: values, one row for each key.
         mask: True where a query may look at a key; anything that broadcasts to (... q t).
-            A query that may look nowhere gets zeros.
+            A query that may look nowhere gets zeros. Values that nobody may look at must still
+            be numbers: 0 times NaN is NaN.
         dropout: probability with which a weight is set to 0 (training only: pass 0 otherwise).
         return_weights: also return the softmax (before dropout), whose rows sum to 1.
 

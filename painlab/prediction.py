@@ -18,7 +18,7 @@ from painlab.alignment import AlignedClip, FaceAligner
 from painlab.alignment.files import require_a_face, timed, with_progress, without_frames
 from painlab.devices import choose_device
 from painlab.errors import PainLabError, WeightsError
-from painlab.framework import PainFramework, load_model
+from painlab.framework import PainFramework, evaluating, load_model
 from painlab.typing import Float
 from painlab.video import frames_to_tensor, stream_video
 
@@ -52,7 +52,8 @@ def predict(
             framework of `FrameworkConfig()` with random weights, whose numbers mean nothing.
         landmarks: "auto", "fan" or "embedded", as for `FaceAligner`.
         aligner: one to use again for many videos; made anew if None.
-        hop: seconds from the start of a window to the start of the next.
+        hop: seconds from the start of a window to the start of the next; at most the length of a
+            window, so that every frame is judged.
         device: of the networks; if None a GPU where there is one, or where ``model`` already is.
         frames_at_once: frames that are held in memory and pass through the TNT together; if None
             8 on a CPU, whose caches hold no more, and 32 elsewhere.
@@ -66,7 +67,7 @@ def predict(
     Returns:
         A `Prediction`; ``print(prediction.table())`` shows it.
     """
-    if not hop > 0:
+    if not 0 < hop < float("inf"):
         raise PainLabError(f"hop={hop!r}: give the seconds between windows, a number above 0.")
     if frames_at_once is not None and frames_at_once < 1:
         raise PainLabError(f"frames_at_once={frames_at_once!r}: give a whole number above 0.")
@@ -75,8 +76,8 @@ def predict(
     device = choose_device(device)
     frames_at_once = frames_at_once or (8 if device.type == "cpu" else 32)
     model, weights, trained = _framework(model)
-    was_training = model.training
-    model.to(device).eval()
+    model.to(device)
+    classes = _class_names(model)
     size = model.config.spatial.image_size
     aligner = aligner or FaceAligner(landmarks=landmarks, size=size, device=device)
     if aligner.size != size:
@@ -89,27 +90,24 @@ def predict(
     before = dict(aligner.seconds)
     chunks = stream_video(video_path, chunk=frames_at_once, fps=FPS)
     chunks = with_progress(chunks, video_path, show=progress, fps=FPS)
-    try:
-        with torch.inference_mode(), closing(chunks):
-            for part in aligner.stream(timed(chunks, seconds, "decode")):
-                start = perf_counter()
-                features.append(_encode(model.spatial, part, device))
-                seconds["spatial"] += perf_counter() - start
-                faces.append(without_frames(part))
-            faces = AlignedClip.join(faces)
-            require_a_face(faces, video_path)
+    with evaluating(model), torch.inference_mode(), closing(chunks):
+        for part in aligner.stream(timed(chunks, seconds, "decode")):
             start = perf_counter()
-            windows = window_frames(
-                len(faces.found), length=model.config.temporal.frames, hop=round(hop * FPS)
-            )
-            probabilities = _judge(model.temporal, torch.cat(features), faces.found, windows)
-            seconds["temporal"] = perf_counter() - start
-    finally:
-        model.train(was_training)
+            features.append(_encode(model.spatial, part, device))
+            seconds["spatial"] += perf_counter() - start
+            faces.append(without_frames(part))
+        faces = AlignedClip.join(faces)
+        require_a_face(faces, video_path)
+        start = perf_counter()
+        windows = window_frames(
+            len(faces.found), length=model.config.temporal.frames, hop=round(hop * FPS)
+        )
+        probabilities = _judge(model.temporal, torch.cat(features), faces.found, windows)
+        seconds["temporal"] = perf_counter() - start
     return Prediction(
         path=Path(video_path),
         fps=FPS,
-        classes=_class_names(model),
+        classes=classes,
         windows=windows,
         probabilities=probabilities,
         faces=faces,
@@ -126,14 +124,15 @@ def window_frames(frames: int, *, length: int, hop: int) -> tuple[tuple[int, int
     Args:
         frames: of the video.
         length: of a window; a shorter video is one window.
-        hop: frames from the start of a window to the start of the next, at least 1.
+        hop: frames from the start of a window to the start of the next; taken as 1 where it is
+            less, and as ``length`` where it is more, so that every frame lies in a window.
 
     Example:
         >>> window_frames(200, length=138, hop=25)
         ((0, 138), (25, 163), (50, 188), (62, 200))
     """
     last = max(0, frames - length)
-    starts = [*range(0, last, max(1, hop)), last]
+    starts = [*range(0, last, min(max(1, hop), length)), last]
     return tuple((start, min(start + length, frames)) for start in starts)
 
 
@@ -162,16 +161,22 @@ def _trained(about: dict[str, str]) -> bool | None:
 def _class_names(model: PainFramework) -> tuple[str, ...]:
     classes = model.config.temporal.classes
     named = getattr(model, "about", {}).get("classes")
-    names = json.loads(named) if named else CLASS_NAMES.get(classes, ())
+    try:
+        names = json.loads(named) if named else CLASS_NAMES.get(classes, ())
+    except ValueError:
+        names = None
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise WeightsError(f"the weights name their classes as {named!r}: a JSON list is needed.")
     return tuple(names) if len(names) == classes else tuple(f"class {i}" for i in range(classes))
 
 
 def _encode(spatial: torch.nn.Module, part: AlignedClip, device: torch.device) -> Tensor:
     """Features (k d) of the frames that have a face, zeros for the others."""
-    features = torch.zeros(len(part.found), spatial.config.dim, device=device)
+    dtype = spatial.class_token.dtype
+    features = torch.zeros(len(part.found), spatial.config.dim, device=device, dtype=dtype)
     found = torch.from_numpy(np.flatnonzero(part.found)).to(device)
     if len(found):
-        images = frames_to_tensor(part.frames[part.found]).to(device)  # k c height width
+        images = frames_to_tensor(part.frames[part.found]).to(device, dtype)  # k c height width
         features[found] = spatial(images)
     if device.type == "cuda":
         torch.cuda.synchronize(device)  # or the time would be counted at the next stage
@@ -190,5 +195,7 @@ def _judge(temporal, features: Tensor, found: np.ndarray, windows) -> Float[np.n
     logits = torch.cat(
         [temporal(b, mask=m) for b, m in zip(batch.split(64), mask.split(64), strict=True)]
     )
-    probabilities = logits.softmax(dim=-1)  # b y
+    probabilities = logits.float().softmax(dim=-1)  # b y
+    if not probabilities.isfinite().all():
+        raise PainLabError("the model's answer is not a number: its weights are damaged.")
     return probabilities.masked_fill(~mask.any(dim=1, keepdim=True), torch.nan).cpu().numpy()

@@ -54,7 +54,7 @@ def write_weights(
 
     path = Path(path)
     metadata = {
-        **(about or {}),
+        **{name: str(text) for name, text in (about or {}).items()},
         "painlab": __version__,
         "config": json.dumps(config_to_dict(config), sort_keys=True),
     }
@@ -78,25 +78,35 @@ def read_weights(path: str | Path) -> Weights:
 
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            head = file.read(4)
-        # torch.save writes a zip archive today and wrote a bare pickle before 1.6
-        if head[:2] == b"PK" or head[:1] == b"\x80":
-            raise WeightsError(
-                f"{path} is a pickle file, which can run code when it is opened; "
-                "painlab reads safetensors only."
-            )
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error}).") from error
     except SafetensorError as error:
+        if _is_pickle(path):
+            raise WeightsError(
+                f"{path} is a pickle file, which can run code when it is opened; "
+                "painlab reads safetensors only."
+            ) from error
         raise WeightsError(f"{path} is damaged or no safetensors file ({error}).") from error
     if "config" not in metadata:
         raise WeightsError(f"{path} is no weights file of painlab: it carries no configuration.")
     try:
         config = config_from_dict(json.loads(metadata.pop("config")))
     except (PainLabError, ValueError, TypeError) as error:
-        raise WeightsError(f"{path}: its configuration cannot be used ({error}).") from error
+        raise WeightsError(
+            f"{path}: its configuration cannot be used ({str(error).rstrip('.')})."
+        ) from error
     return Weights(tensors, config, metadata)
+
+
+def _is_pickle(path: Path) -> bool:
+    """Whether a file that is no safetensors file begins as torch.save's do.
+
+    A zip archive today, a bare pickle before version 1.6. A whole safetensors file may begin with
+    the same bytes, which are the length of its header: ask only once it has been refused.
+    """
+    with path.open("rb") as file:
+        head = file.read(2)
+    return head == b"PK" or head[:1] == b"\x80"

@@ -170,11 +170,25 @@ def test_bad_weights_are_one_line_and_status_1(painlab, video, weights, tmp_path
         assert name in done.stderr
 
 
+def test_both_outputs_or_none(painlab, video, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("safetensors.numpy.save_file", fail)
+    out, data = tmp_path / "faces.mp4", tmp_path / "faces.safetensors"
+    done = painlab("align", video, "-o", out, "--data", data, "--quiet")
+    assert done.returncode == 1
+    assert "faces.safetensors" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_outputs_are_checked_before_the_work(painlab, video, tmp_path):
+    (tmp_path / "folder.mp4").mkdir()
     for arguments, words in (
         (["--annotate", tmp_path / "out.txt"], ".mp4"),
         (["--annotate", tmp_path / "no" / "out.mp4"], "does not exist"),
         (["--annotate", video], "the video itself"),
+        (["--annotate", tmp_path / "folder.mp4"], "no file can be written"),
     ):
         done = painlab("predict", video, *arguments)
         assert done.returncode == 1

@@ -158,6 +158,9 @@ for call in (
     lambda: model(torch.zeros(1, 7, 3, 32, 32)),
     lambda: model(torch.zeros(1, 6, 3, 32, 30)),
     lambda: model(clip, mask=torch.ones(1, 5, dtype=torch.bool)),
+    lambda: model(clip, mask=torch.ones(1, 6)),
+    lambda: model(clip[:, :0]),
+    lambda: pl.split_patches(clip[0, 0]),
     lambda: model.temporal(torch.zeros(1, 6, 24), mask=torch.ones(1, 6)),
     lambda: pl.TNTConfig(depth=1.5),
 ):
@@ -170,7 +173,7 @@ for call in (
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     lines = done.stdout.splitlines()
-    assert len(lines) == 6, done.stdout + done.stderr
+    assert len(lines) == 9, done.stdout + done.stderr
     assert all(line.startswith("refused:") for line in lines)
 
 

@@ -19,15 +19,16 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # from the top of the house down: a module imports only from its own room or from rooms above it
 ROOMS = [
-    "errors", "typing", "devices", "config", "weights", "video", "alignment", "layers", "spatial", "temporal",
-    "framework", "datasets", "training", "explain", "comparison", "prediction", "figures", "cli",
+    "errors", "typing", "devices", "config", "weights", "video", "alignment", "layers", "spatial",
+    "temporal", "framework", "datasets", "training", "explain", "comparison", "prediction",
+    "figures", "cli",
 ]  # fmt: skip
 PRIVATE = {"_decoding": "video", "_encoding": "video", "_prediction": "prediction"}
 
 # the axis letters of the book's glossary
 AXES = set(
     """
-    b k c height width n rows cols m r1 r2 p1 p2 s1 s2 d e heads dh q t l dl bands f y i o 
+    b k c height width n rows cols m r1 r2 p1 p2 s1 s2 d e heads dh q t l dl bands f y i o
     v tri modes actions j xyz
     """.split()  # noqa: SIM905
 )
@@ -159,3 +160,10 @@ def test_every_public_name_says_what_it_does():
         if callable(thing):
             assert thing.__doc__, name
             assert len(thing.__doc__) > 60, f"{name}: {thing.__doc__}"
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["format", "--check"]], ids=["check", "format"])
+def test_ruff_has_nothing_to_say(arguments):
+    command = [sys.executable, "-m", "ruff", *arguments, str(PACKAGE.parent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

@@ -1,3 +1,4 @@
+import copy
 import json
 
 import numpy as np
@@ -60,8 +61,7 @@ def test_windows_cover_every_frame_and_end_with_the_video(frames, length, hop):
     assert windows[-1][1] == frames
     assert all(end - start == min(length, frames) for start, end in windows)
     assert len(set(windows)) == len(windows)
-    if hop <= length:
-        assert set().union(*(range(*w) for w in windows)) == set(range(frames))
+    assert set().union(*(range(*w) for w in windows)) == set(range(frames))
 
 
 def test_predict_is_the_sum_of_its_parts(videos, model):
@@ -146,10 +146,43 @@ def test_weights_say_where_they_come_from(videos, model, tmp_path):
     assert "do not say" in pl.predict(videos / "still.mp4", model=unsaid).notice
 
 
-def test_the_model_is_left_in_its_mode(videos, model):
+def test_the_model_is_left_in_its_modes(videos, model):
     model.train()
+    model.spatial.eval()  # as it is while the temporal part alone is trained
     pl.predict(videos / "still.mp4", model=model)
+    pl.count_flops(model.spatial, torch.zeros(1, 3, 224, 224))
     assert model.training
+    assert model.temporal.training
+    assert not any(part.training for part in model.spatial.modules())
+    model.eval()
+
+
+def test_a_model_in_half_precision(videos, model):
+    half = copy.deepcopy(model).bfloat16()
+    expected = pl.predict(videos / "still.mp4", model=model).probabilities
+    told = pl.predict(videos / "still.mp4", model=half).probabilities
+    np.testing.assert_allclose(told, expected, atol=0.05)
+
+
+def test_damaged_weights_are_not_called_a_missing_face(videos, model, tmp_path):
+    broken = copy.deepcopy(model)
+    torch.nn.init.constant_(broken.temporal.classifier.bias, float("nan"))
+    with pytest.raises(pl.PainLabError, match="weights"):
+        pl.predict(videos / "still.mp4", model=broken)
+    for names in ("nojson", "5", "null", "[1]"):
+        path = pl.save_model(model, tmp_path / "m.safetensors", classes=names)
+        with pytest.raises(pl.PainLabError, match="JSON"):
+            pl.predict(videos / "still.mp4", model=path)
+
+
+def test_annotated_large_video(astronaut, model, tmp_path):
+    """Wider than 1280 pixels: made smaller, and the panel with it."""
+    from painlab.figures.annotate import annotate_video
+
+    wide = np.repeat(np.repeat(astronaut[:270], 6, axis=0), 6, axis=1)[:1620, :2160]
+    write_video(tmp_path / "wide.mp4", wide[None], fps=25)
+    path = annotate_video(pl.predict(tmp_path / "wide.mp4", model=model), tmp_path / "out.mp4")
+    assert pl.read_video(path).frames.shape == (1, 960 + 120, 1280, 3)
 
 
 @pytest.mark.parametrize("broken", ["black.mp4"])
@@ -162,6 +195,9 @@ def test_wrong_arguments_are_refused(videos, model, tmp_path):
     still = videos / "still.mp4"
     for arguments, names in (
         ({"hop": 0}, "hop"),
+        ({"hop": float("inf")}, "hop"),
+        ({"hop": float("nan")}, "hop"),
+        ({"device": "meta"}, "meta"),
         ({"frames_at_once": 0}, "frames_at_once"),
         ({"device": "abacus"}, "abacus"),
         ({"aligner": pl.FaceAligner(size=64)}, "64"),

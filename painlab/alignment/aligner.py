@@ -100,7 +100,7 @@ class FaceAligner:
     ):
         for name, value in {
             "size": size,
-            "min_face": min_face or 1,
+            "min_face": 1 if min_face is None else min_face,
             "detect_every": detect_every,
             "block": block,
         }.items():

@@ -98,15 +98,15 @@ def align_video(
             parts.append(without_frames(part))
         faces = AlignedClip.join(parts)
         require_a_face(faces, path)
-    aligned = AlignedVideo(
-        path=Path(path),
-        fps=fps,
-        faces=faces,
-        description=aligner.description,
-        seconds={**seconds, **aligner.seconds},
-    )
-    if data:
-        _write_data(aligned, Path(data))
+        aligned = AlignedVideo(
+            path=Path(path),
+            fps=fps,
+            faces=faces,
+            description=aligner.description,
+            seconds={**seconds, **aligner.seconds},
+        )
+        if data:  # while the video can still be given up: both outputs, or none
+            _write_data(aligned, Path(data))
     return aligned
 
 
@@ -173,4 +173,4 @@ def _write_data(aligned: AlignedVideo, path: Path) -> None:
         part.replace(path)
     except Exception as error:
         part.unlink(missing_ok=True)
-        raise AlignmentError(f"{path}: cannot be written ({error}).") from error
+        raise AlignmentError(f"{path} cannot be written ({type(error).__name__}).") from error

@@ -41,7 +41,8 @@ def annotate_video(prediction: Prediction, path: str | Path, *, progress: bool =
         panel = None
         for index, frame in enumerate(frames):
             if panel is None:
-                panel = _panel(prediction, curve, width=max(frame.shape[1], 480))
+                width = round(frame.shape[1] * _scale(frame))
+                panel = _panel(prediction, curve, width=max(width, 480))
             writer.write(_draw(prediction, frame, panel, curve, index))
     return Path(path)
 
@@ -57,7 +58,7 @@ def _draw(prediction: Prediction, frame, panel, curve, index: int) -> UInt8[np.n
     import cv2
 
     faces = prediction.faces
-    scale = min(1.0, WIDEST / max(frame.shape[:2]))
+    scale = _scale(frame)
     size = (round(frame.shape[1] * scale), round(frame.shape[0] * scale))
     picture = cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame.copy()
     thick = max(1, round(size[0] / 500))
@@ -77,6 +78,10 @@ def _draw(prediction: Prediction, frame, panel, curve, index: int) -> UInt8[np.n
     x = _x(index, len(curve), canvas.shape[1])
     cv2.line(canvas, (x, picture.shape[0] + 4), (x, canvas.shape[0] - 4), INK, 1)
     return canvas
+
+
+def _scale(frame) -> float:
+    return min(1.0, WIDEST / max(frame.shape[:2]))
 
 
 def _inset(picture, face) -> None:

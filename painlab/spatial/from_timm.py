@@ -48,6 +48,7 @@ def tnt_config(model: nn.Module) -> TNTConfig:
         "qkv_bias=True": first.attn_out.qk.bias is not None,
         f"global_pool={model.global_pool!r}": model.global_pool != "token",
         "images or patches that are not square": size[0] != size[1] or patch[0] != patch[1],
+        "images that have not three channels": embed.proj.in_channels != 3,
         "dropout": any(isinstance(m, nn.Dropout) and m.p > 0 for m in model.modules()),
         "a feed-forward factor other than 4": first.mlp.fc1.out_features != 4 * model.embed_dim,
     }

@@ -30,6 +30,10 @@ def split_patches(
         >>> split_patches(torch.zeros(1, 3, 224, 224)).shape
         torch.Size([1, 196, 16, 4, 4, 3])
     """
+    if images.ndim != 4:
+        raise ShapeError(f"images have the shape (b, c, height, width), not {tuple(images.shape)}.")
+    if patch < 1 or sub_patch < 1:
+        raise ShapeError(f"patches have sides of 1 pixel or more, not {patch} and {sub_patch}.")
     height, width = images.shape[-2:]
     if height % patch or width % patch:
         raise ShapeError(

@@ -150,7 +150,7 @@ class TNT(nn.Module):
         self.sub_patch_position = nn.Parameter(
             torch.zeros(config.sub_patches, config.inner_dim)
         )  # Eq. 3
-        rates = torch.linspace(0, config.drop_path, config.depth).tolist()
+        rates = [config.drop_path * i / max(1, config.depth - 1) for i in range(config.depth)]
         self.blocks = nn.ModuleList(TNTBlock(config, drop_path=rate) for rate in rates)
         self.norm = nn.LayerNorm(config.dim)
         self.classifier = nn.Linear(config.dim, config.classes) if config.classes else nn.Identity()
@@ -210,6 +210,6 @@ class TNT(nn.Module):
         """
         from painlab.spatial.from_timm import tnt_config, tnt_state
 
-        model = cls(tnt_config(timm_model))
+        model = cls(tnt_config(timm_model)).to(timm_model.cls_token)  # its dtype, its device
         model.load_state_dict(tnt_state(timm_model.state_dict()))
         return model.train(timm_model.training)

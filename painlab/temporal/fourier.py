@@ -15,8 +15,8 @@ def fourier_encode(
     r"""Encode positions in [-1, 1] as in the Perceiver (Jaegle et al. 2021, section 3.2).
 
     A position x becomes :math:`[\sin(f_1 \pi x), …, \cos(f_1 \pi x), …, x]` with ``bands``
-    frequencies f spaced evenly from 1 to ``max_frequency / 2``, half of the sampling rate (the
-    highest that samples so dense can carry).
+    frequencies f spaced evenly from 1 to ``max_frequency / 2``. With as many as there are samples
+    from -1 to 1 that is half a wave a sample, the fastest that samples so dense can show.
 
     Args:
         positions: any shape, values from -1 to 1.

@@ -124,7 +124,7 @@ class TemporalTransformer(nn.Module):
         Args:
             features: (b k d), at most the configured number of frames.
             mask: (b k), True where a frame counts. What stands in the other frames, were it NaN,
-                changes nothing; a clip with no frame at all gets the logits of the bare latents.
+                changes nothing; a clip with no frame at all gets logits that depend on no frame.
             return_attention: also return `TemporalMaps`.
 
         Raises:
@@ -182,6 +182,6 @@ class TemporalTransformer(nn.Module):
         """
         from painlab.temporal.from_perceiver import perceiver_state, temporal_config
 
-        model = cls(temporal_config(perceiver, frames=frames, dim=dim))
+        model = cls(temporal_config(perceiver, frames=frames, dim=dim)).to(perceiver.latents)
         model.load_state_dict(perceiver_state(perceiver.state_dict()))
         return model.train(perceiver.training)

@@ -38,6 +38,8 @@ def test_where_a_pixel_goes():
     "wrong",
     [
         lambda: split_patches(torch.zeros(1, 3, 100, 96)),
+        lambda: split_patches(torch.zeros(1, 3, 96, 96), patch=0),
+        lambda: split_patches(torch.zeros(1, 3, 96, 96), patch=-16),
         lambda: split_patches(torch.zeros(1, 3, 96, 96), patch=16, sub_patch=3),
         lambda: join_patches(torch.zeros(1, 4, 16, 4, 4, 3), height=32, width=48),
         lambda: join_patches(torch.zeros(1, 4, 15, 4, 4, 3), height=32, width=32),
