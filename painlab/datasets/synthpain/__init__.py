@@ -1,0 +1,1 @@
+"""SynthPain: rendered clips of faces in pain, whose truth is known."""
