@@ -1,4 +1,4 @@
-"""The command line: ``painlab predict`` and ``painlab align``.
+"""The command line: ``painlab predict`` and ``painlab align``, and those of ``cli_data``.
 
 Results go to the standard output, everything else to the standard error stream. The exit status
 is 0 only on success: 1 for bad input, 2 for a wrong call, 130 for an interruption.
@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 
 from painlab import __version__
+from painlab.cli_data import add_check_data
 from painlab.errors import PainLabError
 
 LIMITS = "For research and teaching. painlab is not a medical device and must not guide care."
@@ -66,11 +67,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_predict(commands)
     _add_align(commands)
+    add_check_data(commands)
+    for command in commands.choices.values():
+        command.epilog = LIMITS
+        command.add_argument("--debug", action="store_true", help="show where an error arose")
     return parser
 
 
 def _add_command(commands, name: str, *, run, help: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=help, description=f"{help}.", epilog=LIMITS)
+    command = commands.add_parser(name, help=help, description=f"{help}.")
     command.set_defaults(run=run)
     command.add_argument("video", metavar="VIDEO", type=Path, help="a video file")
     command.add_argument("--json", action="store_true", help="print JSON for programs")
@@ -82,7 +87,6 @@ def _add_command(commands, name: str, *, run, help: str) -> argparse.ArgumentPar
     )
     command.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one by default")
     command.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
-    command.add_argument("--debug", action="store_true", help="show where an error arose")
     return command
 
 

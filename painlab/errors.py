@@ -13,6 +13,10 @@ class AlignmentError(PainLabError):
     """Landmark or detector weights that are missing or not what they claim to be."""
 
 
+class DataError(PainLabError):
+    """A data set whose table, folders or clips are not what they should be."""
+
+
 class ShapeError(PainLabError):
     """A tensor whose shape does not fit the model it was given to."""
 
