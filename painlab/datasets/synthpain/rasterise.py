@@ -13,6 +13,7 @@ from types import ModuleType
 import numpy as np
 import torch
 
+from painlab.datasets.synthpain.rasterise_torch import rasterise_torch
 from painlab.datasets.synthpain.shading import (
     Backdrop,
     Light,
@@ -82,27 +83,61 @@ def rasterise(
         PainLabError: where shapes do not fit each other, triangles name vertices that are not
             there, or a vertex is not before the camera.
     """
-    scene = check_scene(
-        positions, focal, size, surface, light, backdrop, wrinkles, grain, supersample
+    if (loops := compiled_loops()) is None:
+        return rasterise_torch(
+            torch.from_numpy(_array(positions, "float32")),
+            focal=torch.from_numpy(_array(focal, "float32")),
+            centre=centre,
+            size=size,
+            surface=surface,
+            light=light,
+            backdrop=backdrop,
+            wrinkles=torch.from_numpy(_array(wrinkles, "float32")),
+            grain=grain,
+            grain_seed=grain_seed,
+            supersample=supersample,
+            first_frame=first_frame,
+        ).numpy()
+    positions, focal, surface, light, backdrop, wrinkles = check_scene(
+        positions,
+        focal=focal,
+        size=size,
+        surface=surface,
+        light=light,
+        backdrop=backdrop,
+        wrinkles=wrinkles,
+        grain=grain,
+        supersample=supersample,
+        convert=_array,
     )
-    key, centre = grain_key(grain_seed), (float(centre[0]), float(centre[1]))
-    kernels = compiled_kernels()
-    if kernels is None:
-        return _draw_with_torch(
-            scene, centre, size, grain, grain_seed, supersample, first_frame=first_frame
-        )
-    positions, focal, surface, light, backdrop, wrinkles = scene
+    (visibility, lighting), key = loops, grain_key(grain_seed)
     out = np.empty((len(positions), *size, 3), np.uint8)
-    table = srgb_table()
+    fine = (size[0] * supersample, size[1] * supersample)
+    table, centre_x, centre_y = srgb_table(), np.float32(centre[0]), np.float32(centre[1])
+    vertices = positions.shape[1]
 
     def draw(i: int) -> bool:
-        return kernels.draw_frame(
-            positions[i], focal[i], np.float32(centre[0]), np.float32(centre[1]),
-            surface.triangles, surface.uv, surface.kind, surface.occlusion, surface.texture,
-            light.direction[i], light.colour[i], light.sky[i], light.ground[i],
-            backdrop.picture, backdrop.corner[i], wrinkles[i], np.float32(grain),
-            np.uint32(key), first_frame + i, supersample, table, out[i],
+        corners, depth = np.empty((vertices, 2), np.int64), np.empty(vertices, np.float32)
+        if not visibility.project(
+            positions[i], focal[i], centre_x, centre_y, supersample, corners, depth
+        ):
+            return False
+        nearest, owner = np.zeros(fine, np.float32), np.full(fine, -1, np.int32)
+        visibility.cover(
+            corners, depth, surface.triangles, surface.kind, surface.uv, surface.texture,
+            nearest, owner,
         )  # fmt: skip
+        normals = np.empty((vertices, 3), np.float32)
+        visibility.vertex_normals(positions[i], surface.triangles, normals)
+        linear = np.empty((*size, 3), np.float32)
+        lighting.shade(
+            corners, depth, normals, surface.triangles, surface.uv, surface.kind,
+            surface.occlusion, surface.texture, owner, focal[i], centre_x, centre_y, supersample,
+            light.direction[i], light.colour[i], light.sky[i], light.ground[i], wrinkles[i],
+            backdrop.picture, backdrop.corner[i], linear,
+        )  # fmt: skip
+        lighting.develop(linear, table, np.float32(grain), np.uint32(key), first_frame + i, out[i])
+        return True
 
     threads = threads or torch.get_num_threads()
     if threads == 1 or len(positions) == 1:
@@ -117,10 +152,10 @@ def rasterise(
 
 
 @functools.cache
-def compiled_kernels() -> ModuleType | None:
-    """The compiled loops, or None where there is no numba, which is said once."""
+def compiled_loops() -> tuple[ModuleType, ModuleType] | None:
+    """Visibility and lighting, or None where there is no numba, which is said once."""
     try:
-        from painlab.datasets.synthpain import _kernels
+        from painlab.datasets.synthpain import _lighting, _visibility
     except ModuleNotFoundError as error:
         if error.name != "numba":
             raise
@@ -129,26 +164,9 @@ def compiled_kernels() -> ModuleType | None:
             "slower on a CPU; `pip install numba` changes that."
         )
         return None
-    return _kernels
+    return _visibility, _lighting
 
 
-def _draw_with_torch(scene, centre, size, grain, grain_seed, supersample, *, first_frame):
-    """The torch version, fed with arrays."""
-    from painlab.datasets.synthpain.rasterise_torch import rasterise_torch
-
-    positions, focal, *tuples, wrinkles = scene
-    surface, light, backdrop = (type(t)(*map(torch.from_numpy, t)) for t in tuples)
-    return rasterise_torch(
-        torch.from_numpy(positions),
-        focal=torch.from_numpy(focal),
-        centre=centre,
-        size=size,
-        surface=surface,
-        light=light,
-        backdrop=backdrop,
-        wrinkles=torch.from_numpy(wrinkles),
-        grain=grain,
-        grain_seed=grain_seed,
-        supersample=supersample,
-        first_frame=first_frame,
-    ).numpy()
+def _array(values, kind: str) -> np.ndarray:
+    """As the loops are compiled for: C order, writable, of that type."""
+    return np.require(values, kind, ["C", "W"])

@@ -19,6 +19,7 @@ WRAP = (0.35, 0.22, 0.18)  # light reaches so far behind the terminator: skin le
 SHADED = 0.4  # share of a light that occluded places still receive
 GLOSS_SQUARINGS = 5  # (n·h) to the power 2^5 = 32
 TONES = 4096  # entries of the sRGB table
+TINY = 1e-20  # least square of a length that is divided by
 
 
 class Surface(NamedTuple):
@@ -79,8 +80,10 @@ def mix(x: int) -> int:
     return x ^ (x >> 15)
 
 
-def check_scene(positions, focal, size, surface, light, backdrop, wrinkles, grain, supersample):
-    """The arrays of a call, C-ordered and of the rasteriser's types, after a look at their shapes.
+def check_scene(
+    positions, *, focal, size, surface, light, backdrop, wrinkles, grain, supersample, convert
+):
+    """The arrays of a call, each through `convert(array, type's name)`, and their shapes checked.
 
     Raises:
         PainLabError: naming the argument whose shape or values do not fit.
@@ -89,20 +92,14 @@ def check_scene(positions, focal, size, surface, light, backdrop, wrinkles, grai
         raise PainLabError(f"size={size}, supersample={supersample}: give whole numbers above 0.")
     if not grain >= 0:
         raise PainLabError(f"grain={grain}: give grey levels from 0 on.")
-    positions = _array(positions, np.float32)
-    surface = Surface(
-        _array(surface.triangles, np.int32),
-        _array(surface.uv, np.float32),
-        _array(surface.kind, np.uint8),
-        _array(surface.occlusion, np.float32),
-        _array(surface.texture, np.float32),
-    )
-    light = Light(*(_array(part, np.float32) for part in light))
-    backdrop = Backdrop(*(_array(part, np.float32) for part in backdrop))
-    focal, wrinkles = _array(focal, np.float32), _array(wrinkles, np.float32)
+    kinds = Surface("int32", "float32", "uint8", "float32", "float32")
+    surface = Surface(*(convert(part, kind) for part, kind in zip(surface, kinds, strict=True)))
+    light = Light(*(convert(part, "float32") for part in light))
+    backdrop = Backdrop(*(convert(part, "float32") for part in backdrop))
+    positions, focal, wrinkles = (convert(a, "float32") for a in (positions, focal, wrinkles))
     k, v, tri = len(positions), positions.shape[1], len(surface.triangles)
-    lights = light.direction.shape[1] if light.direction.ndim == 3 else 0
-    maps = surface.texture.shape[-1] - COLOURS
+    lights = light.direction.shape[1]
+    rows, cols, channels = surface.texture.shape
     for name, array, shape in (
         ("positions", positions, (k, v, 3)),
         ("focal", focal, (k,)),
@@ -110,28 +107,27 @@ def check_scene(positions, focal, size, surface, light, backdrop, wrinkles, grai
         ("surface.uv", surface.uv, (tri, 3, 2)),
         ("surface.kind", surface.kind, (tri,)),
         ("surface.occlusion", surface.occlusion, (v,)),
-        ("surface.texture", surface.texture, (*surface.texture.shape[:2], COLOURS + maps)),
+        ("surface.texture", surface.texture, (rows, cols, max(channels, COLOURS))),
         ("light.direction", light.direction, (k, lights, 3)),
         ("light.colour", light.colour, (k, lights, 3)),
         ("light.sky", light.sky, (k, 3)),
         ("light.ground", light.ground, (k, 3)),
         ("backdrop.picture", backdrop.picture, (*backdrop.picture.shape[:2], 3)),
         ("backdrop.corner", backdrop.corner, (k, 2)),
-        ("wrinkles", wrinkles, (k, maps)),
+        ("wrinkles", wrinkles, (k, channels - COLOURS)),
     ):
-        if array.shape != shape:
-            raise PainLabError(f"{name} is {array.shape}: it must be {shape} to fit the rest.")
-    if maps < 0:
-        raise PainLabError(f"surface.texture has {maps + COLOURS} channels: at least {COLOURS}.")
+        if tuple(array.shape) != shape:
+            raise PainLabError(
+                f"{name} is {tuple(array.shape)}: to fit the rest it must be {shape}."
+            )
     corners = surface.triangles
     if tri and (corners.min() < 0 or corners.max() >= v):
         raise PainLabError(
-            f"surface.triangles names vertex {max(corners.max(), -corners.min())}, of {v} vertices."
+            f"surface.triangles names vertices that are not among the {v} there are."
         )
-    if not np.isfinite(surface.uv).all():
-        raise PainLabError("surface.uv has places that are no finite numbers; give 0 to 1.")
-    if not np.isfinite(backdrop.corner).all():
-        raise PainLabError("backdrop.corner has places that are no finite numbers; give pixels.")
+    for name, array in (("surface.uv", surface.uv), ("backdrop.corner", backdrop.corner)):
+        if not (abs(array) < float("inf")).all():
+            raise PainLabError(f"{name} has places that are no finite numbers; leave none.")
     return positions, focal, surface, light, backdrop, wrinkles
 
 
@@ -141,8 +137,3 @@ def refuse_place(frame: int):
         f"positions: frame {frame} has a vertex that is not in front of the camera, or so near "
         "the camera's plane that it falls far outside the picture; move the head away (z grows)."
     )
-
-
-def _array(values, kind) -> np.ndarray:
-    """As numba's loops were compiled for: C order, writable, of that type."""
-    return np.require(values, kind, ["C", "W"])
