@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from painlab.errors import PainLabError
+from painlab.errors import DataError
 from painlab.typing import Float
 
 FULL_FRAMES = 138
@@ -25,13 +25,13 @@ def clip_times(frames: int = FULL_FRAMES) -> Float[np.ndarray, "k"]:
     the first of the 138 to the last.
 
     Raises:
-        PainLabError: fewer than one frame.
+        DataError: fewer than one frame.
 
     >>> (clip_times(35) == clip_times(138)[::4]).all()
     np.True_
     """
     if frames < 1:
-        raise PainLabError(f"A clip needs at least one frame, not {frames}: ask for more.")
+        raise DataError(f"A clip needs at least one frame, not {frames}: ask for more.")
     stride = math.ceil(FULL_FRAMES / frames)
     if len(range(0, FULL_FRAMES, stride)) == frames:
         return np.arange(0, FULL_FRAMES, stride) / FPS

@@ -79,6 +79,11 @@ IDLE = {
 DRIFT = weights_of(IDLE)
 MOVING = np.flatnonzero(DRIFT)
 LIDS = columns("eyeBlink")
+LIPS = [
+    column
+    for name in ("mouthPress", "mouthRollLower", "mouthRollUpper", "mouthShrugLower")
+    for column in columns(name)
+]
 CLEAR_OF_BLINKS = 0.45  # seconds from one blink's start to the next, at least
 
 
@@ -106,10 +111,14 @@ def draw_distractors(
             actions += _make(gesture, times, rng)
     if rng.random() < 0.16 * subject.liveliness:
         actions += talk(times, rng)
-    # lids follow the eyes down, and a blink closes what is open still
+    # lips cannot be pressed while the mouth is open
+    actions[:, LIPS] *= np.clip(1.0 - 3.0 * actions[:, columns("jawOpen")], 0.0, 1.0)
+    # lids follow the eyes down, a blink closes what is open still, and a closed eye is not wide
     lids = actions[:, LIDS] + 0.012 * np.clip(-gaze[:, 1:], 0.0, None)
     lids = np.clip(lids, 0.0, 1.0)
-    actions[:, LIDS] = lids + (1.0 - lids) * _blinks(subject, times, rng)
+    lids = lids + (1.0 - lids) * _blinks(subject, times, rng)  # (k 2)
+    actions[:, LIDS] = lids
+    actions[:, columns("eyeWide")] *= 1.0 - lids
     return Distractors(np.clip(actions, 0.0, 1.0), pose, gaze)
 
 
@@ -139,7 +148,9 @@ def _make(gesture: Gesture, times, rng) -> Float[np.ndarray, "k actions"]:
         for span in (gesture.onset, gesture.hold, gesture.offset, gesture.strength)
     )
     left, right = 1.0 + rng.normal(0.0, 0.06, 2)
-    curve = strength * bump(times, start, onset, hold, offset)
+    sag = 1.0 - rng.uniform(0.0, 0.25) * np.clip((times - start - onset) / 2.0, 0.0, 1.0)
+    wave = 1.0 + 0.06 * slow_noise(times, rng, curves=1, slowest=0.4, fastest=1.4)[:, 0]
+    curve = strength * sag * wave * bump(times, start, onset, hold, offset)
     return np.outer(curve, weights_of(gesture.parts, left=left, right=right))
 
 

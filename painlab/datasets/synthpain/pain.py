@@ -29,11 +29,12 @@ RECIPES = {
 RECRUITED = {"brow": 0.0, "orbit": 0.0, "levator": 0.08, "closure": 0.25, "mouth": 0.25}
 LAG = {"brow": 0.0, "orbit": 0.03, "levator": 0.12, "closure": 0.15, "mouth": 0.20}
 
-# calibrated with tests/benchmarks/bench_oracle.py
-GAIN = 1.0  # strength of a fully expressive subject's mean response at level 4
-STEEPNESS = 1.3  # of strength over level above the threshold
-SPREAD = 0.45  # of the logarithm of strength from trial to trial
-SILENT = 0.06  # share of trials in which the face does not respond at all
+# calibrated with tests/benchmarks/bench_oracle.py; of two numbers the first is right above the
+# threshold, the second at level 4
+STRENGTH = (0.13, 1.0)  # of the mean response of a fully expressive subject
+STEEPNESS = 1.2  # of strength over level
+SILENT = (0.49, 0.02)  # chance that the face does not respond in a trial
+SPREAD = 0.26  # of the logarithm of strength from trial to trial
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Motion:
         without_pain: (k actions), the same clip had there been no pain.
         intensity: (k,) in 0..1, `pain_intensity` of the pain's own actions.
         pose: (k 6), the head's yaw, pitch and roll in degrees (turned to the image's right, chin
-            up, leaning to the image's right are positive), then its shift x, y, z in millimetres.
+            up, leaning to the image's right are positive), then its shift in millimetres along the
+            camera's x (to the image's right), y (down) and z (away).
         gaze: (k 2), the eyes' turn within the head in degrees, to the image's right and up.
     """
 
@@ -64,7 +66,7 @@ def draw_motion(subject: Subject, *, level: int, trial: int, frames: int = 138) 
     read with stride 4. Pain moves neither head nor eyes, and nothing but pain depends on the level.
 
     Raises:
-        PainLabError: a level outside 0 to 4, a trial below 0, or fewer than one frame.
+        DataError: a level outside 0 to 4, a trial below 0, or fewer than one frame.
     """
     check_clip(level, trial)
     times = clip_times(frames)
@@ -104,7 +106,7 @@ def draw_pain(
         over = (strength - RECRUITED[part]) / (1.0 - RECRUITED[part])
         if over <= 0.0:
             continue
-        top = np.tanh(weight * over)  # muscles saturate
+        top = 0.92 * np.tanh(weight * over)  # muscles saturate
         curve = top * wave[:, i] * bump(times, start + lag, onset, slower * hold, slower * offset)
         pain += np.outer(curve, weights_of(RECIPES[part], left=left, right=right))
     return np.clip(pain, 0.0, 1.0)
@@ -133,7 +135,8 @@ def _strength(subject: Subject, level: int, rng: np.random.Generator) -> float:
     """How strongly the face responds in this trial, 0 where it does not."""
     above = max(0.0, level - subject.threshold) / (4.0 - subject.threshold)
     trial = np.exp(rng.normal(0.0, SPREAD) - SPREAD**2 / 2)
-    silent = rng.random() < SILENT
-    if level == 0 or silent:
+    silent = rng.random() < SILENT[0] + (SILENT[1] - SILENT[0]) * above
+    if above == 0.0 or silent:
         return 0.0
-    return float(min(GAIN * subject.expressiveness * above**STEEPNESS * trial, 2.0))
+    mean = STRENGTH[0] + (STRENGTH[1] - STRENGTH[0]) * above**STEEPNESS
+    return float(min(subject.expressiveness * mean * trial, 2.0))

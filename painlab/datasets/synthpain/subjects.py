@@ -6,7 +6,8 @@ from functools import lru_cache
 import numpy as np
 
 from painlab.datasets.synthpain.actions import ACTIONS, weights_of
-from painlab.errors import PainLabError
+from painlab.datasets.tasks import LEVEL_NAMES
+from painlab.errors import DataError
 
 # one number a purpose, so that a new draw for one leaves the others as they are
 STREAMS = {"subject": 1, "pain": 2, "distractors": 3, "scene": 4, "appearance": 5, "pose": 6}
@@ -15,7 +16,6 @@ AGE_GROUPS = ((18, 35), (36, 50), (51, 65))
 HOURS = (9, 17)  # sessions begin at 9, 10, .. 16 o'clock
 DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 SLOTS = sum(DAYS) * (HOURS[1] - HOURS[0])
-LEVEL_CODES = ("BL1", "PA1", "PA2", "PA3", "PA4")
 
 # how the parts of a pain face differ from person to person: the spread of the logarithm
 PARTS = ("brow", "orbit", "levator", "closure", "mouth")
@@ -68,12 +68,10 @@ def draw_subject(seed: int, index: int) -> Subject:
     experimentally induced heat pain, ACII Workshops 2017).
 
     Raises:
-        PainLabError: an index below 0 or above 2,919, the last for which there is a name.
+        DataError: an index below 0 or above 2,919, the last for which there is a name.
     """
     if not 0 <= index < SLOTS:
-        raise PainLabError(
-            f"SynthPain has no subject {index}: give an index from 0 to {SLOTS - 1}."
-        )
+        raise DataError(f"SynthPain has no subject {index}: give an index from 0 to {SLOTS - 1}.")
     rng = generator(seed, "subject", index)
     group = _shuffled(seed, index, block=6)
     sex = "mw"[group % 2]
@@ -103,40 +101,40 @@ def sample_name(subject: Subject, level: int, trial: int, per_level: int) -> str
     080 and BL1 081 to 100.
 
     Raises:
-        PainLabError: a level outside 0 to 4, or a trial outside 0 to `per_level` - 1.
+        DataError: a level outside 0 to 4, or a trial outside 0 to `per_level` - 1.
     """
     check_clip(level, trial)
     if trial >= per_level:
-        raise PainLabError(
+        raise DataError(
             f"Trial {trial} does not exist with {per_level} clips a level: the last is "
             f"{per_level - 1}."
         )
     number = (level - 1) % 5 * per_level + trial + 1
-    return f"{subject.name}-{LEVEL_CODES[level]}-{number:03d}"
+    return f"{subject.name}-{LEVEL_NAMES[level]}-{number:03d}"
 
 
 def check_clip(level: int, trial: int) -> None:
     """Refuse a level or a trial that no clip can have.
 
     Raises:
-        PainLabError: a level outside 0 to 4, or a trial below 0.
+        DataError: a level outside 0 to 4, or a trial below 0.
     """
-    if not 0 <= level < len(LEVEL_CODES):
-        raise PainLabError(f"There is no level {level}: give 0 (no pain) to 4 (very severe).")
+    if not 0 <= level < len(LEVEL_NAMES):
+        raise DataError(f"There is no level {level}: give 0 (no pain) to 4 (very severe).")
     if trial < 0:
-        raise PainLabError(f"There is no trial {trial}: trials count from 0.")
+        raise DataError(f"There is no trial {trial}: trials count from 0.")
 
 
 def _expressiveness(quantile: float) -> float:
     """The lowest quarter shows next to nothing; the others are spread from little to all."""
     if quantile < 0.25:
-        return 0.02 + 0.06 * (quantile / 0.25)
+        return 0.03 + 0.06 * (quantile / 0.25)
     return 0.45 + 0.55 * (quantile - 0.25) / 0.75
 
 
 def _shuffled(seed: int, index: int, *, block: int) -> int:
     """This subject's place in its shuffled block: each place once in every `block` subjects."""
-    # trials below 0 do not exist, so the block's own size keeps these draws from any clip's
+    # a trial of 1 keeps these draws apart from the subjects' own, which have 0
     key = (STREAMS["subject"], index // block, block, 1)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
     return int(rng.permutation(block)[index % block])
