@@ -1,4 +1,6 @@
-"""The command line: ``painlab predict`` and ``painlab align``, and those of ``cli_data``.
+"""The command line. ``painlab predict`` and ``painlab align`` are here.
+
+``painlab check-data`` is in ``cli_data``, and ``painlab synth`` in ``cli_synth``.
 
 Results go to the standard output, everything else to the standard error stream. The exit status
 is 0 only on success: 1 for bad input, 2 for a wrong call, 130 for an interruption.
@@ -14,6 +16,7 @@ from pathlib import Path
 
 from painlab import __version__
 from painlab.cli_data import add_check_data
+from painlab.cli_synth import add_synth
 from painlab.errors import PainLabError
 
 LIMITS = "For research and teaching. painlab is not a medical device and must not guide care."
@@ -68,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_align(commands)
     add_check_data(commands)
+    add_synth(commands)
     for command in commands.choices.values():
         command.epilog = LIMITS
         command.add_argument("--debug", action="store_true", help="show where an error arose")

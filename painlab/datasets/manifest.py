@@ -157,7 +157,7 @@ def _rows_of_frame(frame: Any) -> list[Row]:
         [_text(value) for value in frame[columns[name][0]]] for name in wanted
     ]
     return [
-        Row(f"{title}, row {number}", dict(zip(wanted, values, strict=True)))
+        Row(f"{title}, row {number} (counted from 0)", dict(zip(wanted, values, strict=True)))
         for number, values in enumerate(zip(*cells, strict=True))
     ]
 

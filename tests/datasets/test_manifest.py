@@ -226,7 +226,9 @@ def test_a_frame_by_what_it_can_do(folder, monkeypatch):
     manifest = Manifest(Frame(**frame_columns()), root=folder)
     assert list(manifest) == numbers(folder)
     assert repr(manifest) == "Manifest(Frame: 3 clips of 2 subjects)"
-    assert "Frame, row 0: there is no file films" in refusal(Frame(**frame_columns()))
+    assert "Frame, row 0 (counted from 0): there is no file films" in refusal(
+        Frame(**frame_columns())
+    )
     monkeypatch.chdir(folder)
     assert Manifest(Frame(**frame_columns()))[2].path == Path("films/c.mp4")
 
@@ -247,7 +249,7 @@ def test_a_frame_by_what_it_can_do(folder, monkeypatch):
 def test_a_bad_row_of_a_frame_is_named(folder, column, value, words):
     columns = frame_columns()
     columns[column][1] = value
-    assert f"Frame, row 1: {words}" in refusal(Frame(**columns), root=folder)
+    assert f"Frame, row 1 (counted from 0): {words}" in refusal(Frame(**columns), root=folder)
 
 
 def test_a_frame_without_a_column(folder):
@@ -270,6 +272,8 @@ def test_a_real_frame(folder, library):
     assert list(Manifest(frames.read_csv(path), root=folder)) == expected(folder)
     columns = {"path": ["films/a.mp4", "films/b.mp4"], "subject": [7, 8], "level": [3, None]}
     with_a_gap = frames.DataFrame(columns)
-    assert "DataFrame, row 1: the level is empty" in refusal(with_a_gap, root=folder)
+    assert "DataFrame, row 1 (counted from 0): the level is empty" in refusal(
+        with_a_gap, root=folder
+    )
     whole = Manifest(with_a_gap[:1], root=folder)
     assert list(whole) == [Sample("7", 3, folder / "films/a.mp4", "a")]
