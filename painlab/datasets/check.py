@@ -1,18 +1,22 @@
 """A look at a whole data set before any work is done with it: what is there, what is wrong."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
-from painlab.datasets.biovid import missing_lines, read_tree
+from painlab.datasets.biovid import BioVidTree, missing_lines, read_tree
 from painlab.datasets.duplicates import find_duplicates
 from painlab.datasets.manifest import read_rows, samples_of
 from painlab.datasets.probe import ClipFacts, probe_clips
 from painlab.datasets.report import DataReport
 from painlab.datasets.subjects import Subjects, choose_subjects
-from painlab.datasets.tasks import Sample
+from painlab.datasets.tasks import LEVEL_NAMES, Sample
 from painlab.errors import DataError, VideoError
+
+#: BioVid part A as it is given out: subjects, and clips of each level of a subject.
+PUBLISHED = (87, 20)
 
 
 def check_biovid(
@@ -53,6 +57,7 @@ def check_biovid(
         duplicates=find_duplicates(facts, across_subjects=False),
         unlisted=tree.unlisted,
         left_out=tree.left_out,
+        remarks=_unlike_published(tree),
         seconds=perf_counter() - start,
     )
 
@@ -87,6 +92,7 @@ def check_manifest(
         duplicates=find_duplicates(facts, across_subjects=False),
         unlisted=[],
         left_out=sorted(out),
+        remarks=[],
         seconds=perf_counter() - start,
     )
 
@@ -101,6 +107,19 @@ def check_data(root: str | os.PathLike, **options) -> DataReport:
     if not path.exists():
         raise DataError(f"{path} does not exist; give BioVid's folder, or a CSV file of clips.")
     return (check_biovid if path.is_dir() else check_manifest)(path, **options)
+
+
+def _unlike_published(tree: BioVidTree) -> list[str]:
+    """A remark where the table lists another number of subjects or clips than BioVid has."""
+    people, per_level = PUBLISHED
+    counts = Counter(sample.subject for sample in tree.samples)
+    usual = set(counts.values()) == {per_level * len(LEVEL_NAMES)}
+    if len(counts) + len(tree.left_out) == people and usual:
+        return []
+    return [
+        f"BioVid part A as it is given out has {people} subjects with {per_level} clips of each "
+        "level; this table lists others, as SynthPain's smaller sets do."
+    ]
 
 
 def _probe(

@@ -27,6 +27,7 @@ class DataReport:
     duplicates: list[list[Sample]]  # the same film, byte for byte, more than once
     unlisted: list[Path]  # clips that are there but not listed
     left_out: list[str]
+    remarks: list[str]  # what may be as it should be, but is worth a look
     seconds: float
 
     @property
@@ -84,6 +85,7 @@ class DataReport:
                 for group in self.duplicates
             ],
             "unlisted": [str(path) for path in self.unlisted],
+            "remarks": self.remarks,
             "seconds": round(self.seconds, 3),
         }
 
@@ -130,6 +132,7 @@ class DataReport:
             ("The same film more than once", same),
             ("Subjects with other numbers of clips than most", uneven),
             ("There, but not listed", [str(path) for path in self.unlisted]),
+            ("Remarks", self.remarks),
         ):
             if found:
                 lines += ["", f"{title}: {len(found):,}"]

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from trees import HEADER, PEOPLE, unlike
+from trees import HEADER, PEOPLE, Tree, unlike
 
 from painlab.datasets.check import check_biovid, check_data, check_manifest
 from painlab.datasets.probe import ClipFacts, probe_clip, probe_clips
@@ -161,6 +161,20 @@ def test_everything_that_is_wrong_is_told_at_once(wrecked):
     assert text.endswith("Wrong: 6 in all.")
     for line in (*told["missing"], *told["unreadable"], *told["table_problems"], clips[14]):
         assert line in text
+
+
+def test_other_numbers_than_biovids_are_remarked(tmp_path, film, monkeypatch):
+    monkeypatch.setattr("painlab.datasets.check.PUBLISHED", (3, 2))
+    tree = Tree(tmp_path, film, per_level=2)
+    assert check_biovid(tree.root).remarks == []
+    assert check_biovid(tree.root, leave_out=[PEOPLE[0]]).remarks == []
+    tree.save(lines=tree.lines[:-1])
+    report = check_biovid(tree.root)
+    assert report.ok
+    assert "has 3 subjects with 2 clips of each level" in report.to_dict()["remarks"][0]
+    tree.save(lines=tree.lines[:-10])
+    assert len(check_biovid(tree.root).remarks) == 1
+    assert "Remarks: 1\n" in report.text()
 
 
 def test_long_lists_are_cut_in_the_text_only(tree):
