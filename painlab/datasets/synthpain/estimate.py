@@ -65,7 +65,7 @@ def sensible_processes(settings: Settings, todo: list[ClipKey]) -> int:
     return 1 if alone < 3 * SECONDS_TO_START else min(cores, len(todo))
 
 
-def spoken_size(size: float) -> str:
+def spoken_size(size: float | int) -> str:
     """Bytes in the unit that suits them.
 
     >>> spoken_size(512), spoken_size(36_400_000), spoken_size(2.26e9)
@@ -78,7 +78,7 @@ def spoken_size(size: float) -> str:
     return f"{size:.0f} bytes"
 
 
-def spoken_time(seconds: float) -> str:
+def spoken_time(seconds: float | int) -> str:
     """Seconds in the units that suit them.
 
     >>> spoken_time(8), spoken_time(340), spoken_time(45_000)

@@ -125,7 +125,10 @@ def read_settings(root: Path) -> tuple[Settings, str]:
         if told["data"] != "SynthPain":
             raise ValueError
         version = int(told["format"])
-        settings = Settings(**{field.name: told[field.name] for field in fields(Settings)})
+        numbers = {field.name: told[field.name] for field in fields(Settings)}
+        if not all(type(number) is int for number in numbers.values()):
+            raise ValueError
+        settings = Settings(**numbers)
         digest = str(told["programs"])
     except FileNotFoundError:
         raise DataError(
@@ -134,7 +137,7 @@ def read_settings(root: Path) -> tuple[Settings, str]:
         ) from None
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}).") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, DataError) as error:
         raise DataError(
             f"{path} is damaged or not SynthPain's; write the data to a new folder."
         ) from error

@@ -132,7 +132,10 @@ def read_truth(path: Path) -> Truth:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         height, width = arrays.pop("moved_size").tolist()
-        bits = np.unpackbits(arrays.pop("moved_bits"), axis=1, count=height * width)
+        packed = arrays.pop("moved_bits")
+        if packed.shape != (len(arrays["actions"]), -(-height * width // 8)):
+            raise ValueError
+        bits = np.unpackbits(packed, axis=1, count=height * width)
         moved = rearrange(bits, "k (height width) -> k height width", height=height, width=width)
         return Truth(moved=moved.astype(bool), **{name: arrays[name] for name in PLAIN})
     except FileNotFoundError:

@@ -44,11 +44,12 @@ def write_clips(
     todo, done = SimpleQueue(), SimpleQueue()
     for key in keys:
         todo.put(key)
-    crew = []
+    crew, leaders = [], []
     try:
         for _ in range(processes):
             crew.append(Worker(root, settings))
-            Thread(target=_lead, args=(crew[-1], todo, done), daemon=True).start()
+            leaders.append(Thread(target=_lead, args=(crew[-1], todo, done), daemon=True))
+            leaders[-1].start()
         for _ in keys:
             answer = done.get()
             if isinstance(answer, Exception):
@@ -56,7 +57,11 @@ def write_clips(
             yield answer
     finally:
         for worker in crew:
-            worker.end()
+            worker.process.kill()  # nothing half-written can come of it
+        for leader in leaders:
+            leader.join()
+        for worker in crew:
+            worker.bury()
 
 
 def _lead(worker: "Worker", todo: SimpleQueue, done: SimpleQueue) -> None:
@@ -78,7 +83,7 @@ class Worker:
 
     def __init__(self, root: Path, settings: Settings):
         self.root = root
-        self.said = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `end`)
+        self.said = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `bury`)
         # a group of its own: Ctrl-C reaches the parent alone, which ends the others in good order
         if os.name == "nt":
             apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -109,10 +114,9 @@ class Worker:
             raise error
         return answer["bytes"]
 
-    def end(self) -> None:
-        """End the process, whatever it is doing; nothing half-written can come of it."""
-        self.process.kill()
-        self.process.wait()
+    def bury(self) -> None:
+        """Wait for a killed process and close what led to it."""
+        self.process.communicate()
         self.said.close()
 
     def _tell(self, message) -> bool:

@@ -112,10 +112,7 @@ def write_tree(
 def samples_text(settings: Settings) -> str:
     """BioVid's samples.csv: separated by tabs, one line a clip."""
     lines = ["\t".join(COLUMNS)]
-    number, before = 0, None
-    for key, sample in list_clips(settings, None):
-        number = number + 1 if key.subject == before else 1
-        before = key.subject
+    for number, (key, sample) in enumerate(list_clips(settings, None), start=1):
         cells = (
             key.subject + 1, sample.subject, key.level, LEVEL_NAMES[key.level],
             number, sample.sample_name,
@@ -144,8 +141,8 @@ def _open_tree(root: Path, settings: Settings) -> tuple[list[ClipKey], int]:
     for folder in {clip.path.parent for _, clip in clips} if todo else ():
         folder.mkdir(parents=True, exist_ok=True)
         truth_path(root, folder.name, "").parent.mkdir(parents=True, exist_ok=True)
-    # trial by trial, so that the first clips already show what all levels and people take
-    return sorted(todo, key=lambda key: (key.trial, key.subject, key.level)), len(clips)
+    # one subject after the other, whose skin is painted once; all levels early, to be measured
+    return sorted(todo, key=lambda key: (key.subject, key.trial, key.level)), len(clips)
 
 
 def _write_todo(
@@ -159,21 +156,22 @@ def _write_todo(
     """Make the clips, watching the room on the disk; gives the bytes written."""
     from tqdm import tqdm
 
+    there = clips - len(todo)
     processes = min(processes or sensible_processes(settings, todo), max(1, len(todo)))
     estimate, written = Estimate(settings, todo, processes=processes), 0
     _refuse_small_disk(root, estimate)
     bar = tqdm(
         total=clips,
-        initial=clips - len(todo),
+        initial=there,
         unit="clip",
         desc=root.name,
         dynamic_ncols=True,
         disable=not progress,
     )
     with bar, closing(_made(root, settings, todo, processes)) as made:
-        there = f", {bar.initial:,} of them there already" if bar.initial else ""
+        with_those = f", {there:,} of them there already" if there else ""
         how = "1 process" if processes == 1 else f"{processes} processes"
-        _say(bar, f"{counted(clips, 'clip')}{there}: {estimate} with {how} (a first guess).")
+        _say(bar, f"{counted(clips, 'clip')}{with_those}: {estimate} with {how} (a first guess).")
         for size in made:
             written += size
             estimate.add(size)
