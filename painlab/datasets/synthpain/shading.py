@@ -68,13 +68,13 @@ def grain_key(seed: int) -> int:
         raise PainLabError(f"grain_seed={seed}: give a whole number from 0 on.")
     key = 0
     while seed:
-        key = mix((key ^ seed) & 0xFFFFFFFF)
+        key = mix((key + 0x9E3779B9 ^ seed) & 0xFFFFFFFF)  # the golden ratio's bits
         seed >>= 32
     return key
 
 
-def mix(x: int) -> int:
-    """One round of a 32-bit integer hash: every bit of x moves half of the result's."""
+def mix(x):
+    """A 32-bit integer hash of whole numbers (or a tensor): each bit moves half of the result's."""
     x = ((x ^ (x >> 16)) * 0x21F0AAAD) & 0xFFFFFFFF
     x = ((x ^ (x >> 15)) * 0x735A2D97) & 0xFFFFFFFF
     return x ^ (x >> 15)
