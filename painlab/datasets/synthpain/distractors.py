@@ -78,13 +78,18 @@ IDLE = {
 }  # fmt: skip
 DRIFT = weights_of(IDLE)
 MOVING = np.flatnonzero(DRIFT)
+# for each of them the place of the action's first half, which both halves share
+HALVES = np.sort(
+    np.searchsorted(MOVING, [columns(name)[0] for name in IDLE for _ in columns(name)])
+)
 LIDS = columns("eyeBlink")
 LIPS = [
     column
     for name in ("mouthPress", "mouthRollLower", "mouthRollUpper", "mouthShrugLower")
     for column in columns(name)
 ]
-CLEAR_OF_BLINKS = 0.45  # seconds from one blink's start to the next, at least
+LONGEST_BLINK = 0.46  # seconds
+CLEAR_OF_BLINKS = 0.50  # seconds from one blink's start to the next, at least
 
 
 class Distractors(NamedTuple):
@@ -126,18 +131,10 @@ def _idle(times, rng) -> Float[np.ndarray, "k actions"]:
     """Tone that drifts; the two halves of the face mostly together."""
     noise = slow_noise(times, rng, curves=2 * len(MOVING), slowest=0.08, fastest=0.9)
     own, shared = noise[:, : len(MOVING)], noise[:, len(MOVING) :]
-    pairs = np.searchsorted(MOVING, [_partner(column) for column in MOVING])
-    drift = 0.45 * own + 0.9 * shared[:, np.minimum(pairs, np.arange(len(MOVING)))]
+    drift = 0.45 * own + 0.9 * shared[:, HALVES]
     actions = np.zeros((len(times), len(ACTIONS)))
     actions[:, MOVING] = DRIFT[MOVING] * np.logaddexp(0.0, 2.0 * drift) / 1.4
     return actions
-
-
-def _partner(column: int) -> int:
-    name = ACTIONS[column]
-    if name.endswith("Right"):
-        return columns(name.removesuffix("Right"))[0]
-    return columns(name.removesuffix("Left"))[-1]
 
 
 def _make(gesture: Gesture, times, rng) -> Float[np.ndarray, "k actions"]:
@@ -156,8 +153,13 @@ def _make(gesture: Gesture, times, rng) -> Float[np.ndarray, "k actions"]:
 
 def _blinks(subject: Subject, times, rng) -> Float[np.ndarray, "k 2"]:
     """A blink closes in about 0.1 s, opens in about 0.2 s, and is now and then incomplete."""
-    gaps = CLEAR_OF_BLINKS + rng.exponential(60.0 / subject.blinks - CLEAR_OF_BLINKS, 24)
-    starts = np.cumsum(gaps) - gaps[0] * rng.random() - CLEAR_OF_BLINKS
+    wait = 60.0 / subject.blinks - CLEAR_OF_BLINKS
+    gaps = CLEAR_OF_BLINKS + rng.exponential(wait, 24)
+    # the clip falls anywhere between two blinks, or into the time right after one
+    gaps[0] = rng.exponential(wait)
+    if rng.random() < CLEAR_OF_BLINKS / (CLEAR_OF_BLINKS + wait):
+        gaps[0] += rng.uniform(0.0, CLEAR_OF_BLINKS)
+    starts = np.cumsum(gaps) - LONGEST_BLINK
     close = rng.uniform(0.08, 0.13, 24)
     shut = rng.uniform(0.0, 0.05, 24)
     reopen = rng.uniform(0.16, 0.28, 24)
