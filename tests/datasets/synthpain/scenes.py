@@ -105,15 +105,19 @@ def draw_numba(scene: dict, **more) -> np.ndarray:
 
 def draw_torch(scene: dict, device="cpu", **more) -> np.ndarray:
     """The picture by torch."""
-    scene = scene | more
+    scene = to_device(scene | more, device)
+    return rasterise_torch(scene.pop("positions"), **scene).cpu().numpy()
+
+
+def to_device(scene: dict, device) -> dict:
+    """The scene with tensors for its arrays."""
 
     def move(value):
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             return type(value)(*map(move, value))
         return torch.from_numpy(value).to(device) if isinstance(value, np.ndarray) else value
 
-    scene = {name: move(value) for name, value in scene.items()}
-    return rasterise_torch(scene.pop("positions"), **scene).cpu().numpy()
+    return {name: move(value) for name, value in scene.items()}
 
 
 def only_frames(scene: dict, frames: slice) -> dict:
