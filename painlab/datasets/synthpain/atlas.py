@@ -6,6 +6,7 @@ its right half has the same places for hair, and the small parts below.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def along(places, line: Float[np.ndarray, "points axes"], *, reach: float = 60.0
     best, where = distances[close], nearest[close]
     lengths = np.linalg.norm(np.diff(line, axis=0), axis=1)
     walked = np.concatenate([[0], np.cumsum(lengths)]) / lengths.sum()
-    for i, (start, stop) in enumerate(zip(line[:-1], line[1:], strict=True)):
+    for i, (start, stop) in enumerate(pairwise(line)):
         step = stop - start
         share = np.clip(((flat - start) @ step) / (step @ step), 0, 1)
         distance = np.linalg.norm(flat - start - share[:, None] * step, axis=-1)

@@ -11,13 +11,11 @@ import numpy as np
 from painlab.datasets.synthpain.atlas import CENTRE, HEIGHT, WIDTH, load_atlas, noise, smooth
 from painlab.datasets.synthpain.head import load_head
 from painlab.datasets.synthpain.people import Person
-from painlab.datasets.synthpain.shading import COLOURS
 from painlab.typing import Float, Int
 
 # the curtain's strip in the right half of the atlas, where the face would be
 STRIP = (660, 232, 872, 388)  # left, top, right, bottom in texels
 COLUMNS, ROWS = 44, 14
-GAPS = {"short": 5.0, "buzz": 1.5}
 
 
 class HairMesh(NamedTuple):
@@ -157,6 +155,3 @@ def _strands(angle, height, rng):
     fine = noise(np.stack([angle * 70, height * 0.03], -1), cell=1.0, rng=rng)
     locks = noise(np.stack([angle * 16, height * 0.02], -1), cell=1.0, rng=rng)
     return np.clip(1 + 0.2 * fine + 0.2 * locks, 0.35, 1.9)
-
-
-assert COLOURS == 5

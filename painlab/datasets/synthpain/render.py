@@ -1,6 +1,6 @@
 """A clip's pictures from its motion: shape, actions, pose, camera, light, then the rasteriser."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -118,8 +118,6 @@ def project_landmarks(
 
 def _part(scene: Scene, chunk: slice) -> Scene:
     """The scene of some of its frames, as far as placing needs it."""
-    from dataclasses import replace
-
     return replace(scene, rotation=scene.rotation[chunk], translation=scene.translation[chunk])
 
 
