@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import inspect
 import json
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
@@ -138,7 +139,8 @@ def main() -> None:
                 flush=True,
             )
     if keep:
-        print(record("synthpain_oracle", figures, config=options, seconds=seconds))
+        config = {**options, "scikit-learn": version("scikit-learn")}
+        print(record("synthpain_oracle", figures, config=config, seconds=seconds))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import torch
 from einops import rearrange
+from torch.nn.functional import embedding_bag
 
 from painlab.datasets.synthpain.shading import (
     COLOURS,
@@ -21,30 +22,32 @@ def dot(a, b):
     return product[..., 0] + product[..., 1] + product[..., 2]
 
 
-def blend(part, corners):
-    """The corners' values (samples 3 c) by their shares (samples 3), summed in order."""
-    a, b, c = (part[:, i, None] * corners[:, i] for i in range(3))
-    return a + b + c
+def weighted(table, rows, shares):
+    """For each line of rows (samples n) the sum of those rows of a table, times shares: (samples c).
+
+    An embedding bag does it without the products in memory, which are most of the work otherwise.
+    """
+    return embedding_bag(rows, table, per_sample_weights=shares, mode="sum")
 
 
 def bilinear(picture, x, y):
     """A picture (height width c) at places in pixels from the first one's centre: (samples c)."""
     height, width = picture.shape[:2]
     x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
-    x0, y0 = x.long(), y.long()
+    x0, y0 = x.int(), y.int()
     right, low = x - x0, y - y0
     left, high = 1 - right, 1 - low
     x1, y1 = (x0 + 1).clamp(max=width - 1), (y0 + 1).clamp(max=height - 1)
-    flat = rearrange(picture, "height width c -> (height width) c")
-    value = (high * left)[:, None] * flat[y0 * width + x0]
-    value = value + (high * right)[:, None] * flat[y0 * width + x1]
-    value = value + (low * left)[:, None] * flat[y1 * width + x0]
-    return value + (low * right)[:, None] * flat[y1 * width + x1]
+    y0, y1 = y0 * width, y1 * width
+    rows = torch.stack([y0 + x0, y0 + x1, y1 + x0, y1 + x1], -1)
+    shares = torch.stack([high * left, high * right, low * left, low * right], -1)
+    return weighted(rearrange(picture, "height width c -> (height width) c"), rows, shares)
 
 
 def sample_texture(surface, t, part):
     """The texture where the samples of triangles t see it: (samples c)."""
-    u, v = blend(part, surface.uv[t]).unbind(-1)
+    corners = 3 * t[:, None] + torch.arange(3, device=t.device)
+    u, v = weighted(surface.uv.reshape(-1, 2), corners, part).unbind(-1)
     height, width = surface.texture.shape[:2]
     return bilinear(surface.texture, u * width - 0.5, v * height - 0.5)
 
@@ -68,7 +71,6 @@ def shade(
     (height, width), k, device = size, len(focal), focal.device
     rows, cols = height * supersample, width * supersample
     frame, x, y = sample // (rows * cols), sample % cols, sample // cols % rows
-    corner = surface.triangles[t]  # (samples 3)
 
     # towards the camera: the way back along the sample's ray
     fine, focal_of = torch.tensor(1 / supersample, device=device), focal[frame]
@@ -76,38 +78,39 @@ def shade(
         [centre[0] - (x.float() + 0.5) * fine, centre[1] - (y.float() + 0.5) * fine, -focal_of], -1
     )  # (samples 3)
     view = view * (1 / dot(view, view).sqrt())[:, None]
-    normal = blend(part, normals[frame[:, None], corner])
+    table = torch.cat([normals, surface.occlusion[:, None].expand(*normals.shape[:2], 1)], -1)
+    corner = surface.triangles[t] + frame[:, None] * normals.shape[1]  # (samples 3)
+    normal, reach = weighted(table.reshape(-1, 4), corner, part).split([3, 1], -1)
     shrink = 1 / dot(normal, normal).clamp(min=TINY).sqrt()
     facing = dot(normal, view) * shrink
     turn = torch.where((surface.kind[t] & TWO_SIDED).bool() & (facing < 0), -1.0, 1.0)
     normal, facing = normal * (shrink * turn)[:, None], facing * turn
 
     seen = sample_texture(surface, t, part)
-    crease = torch.zeros_like(facing)
-    for i in range(wrinkles.shape[1]):
-        crease = crease + wrinkles[frame, i] * seen[:, COLOURS + i]
-    albedo = seen[:, :3] * (1 - crease).clamp(min=0)[:, None]
-    reach = blend(part, surface.occlusion[corner][..., None])  # (samples 1): light arriving
+    crease = (wrinkles[frame] * seen[:, COLOURS:]).sum(-1, keepdim=True)
+    albedo = seen[:, :3] * (1 - crease).clamp(min=0)
     ground, sky = light.ground[frame], light.sky[frame]
-    lit = (ground + (sky - ground) * (0.5 - 0.5 * normal[:, 1:2])) * reach
+    lit = torch.lerp(ground, sky, 0.5 - 0.5 * normal[:, 1:2]) * reach
     shine = torch.zeros_like(lit)
+    reached = SHADED + (1 - SHADED) * reach
+    gloss = seen[:, 3] * reach[:, 0]
     wrap = torch.tensor(WRAP, device=device)
     wrapped = torch.tensor([1 / (1 + w) for w in WRAP], device=device)
     for i in range(light.direction.shape[1]):
         lamp, colour = light.direction[frame, i], light.colour[frame, i]
         fall = dot(normal, lamp)
-        diffuse = ((fall[:, None] + wrap) * wrapped).clamp(min=0)
-        lit = lit + diffuse * (SHADED + (1 - SHADED) * reach) * colour
+        diffuse = torch.addcmul(wrap * wrapped, fall[:, None], wrapped).clamp_(min=0)
+        lit = lit.addcmul_(diffuse.mul_(reached), colour)
         # n·h with h the unit vector along l + v
-        half = (2 + 2 * dot(lamp, view)).clamp(min=TINY).sqrt()
-        gloss = ((fall + facing) / half).clamp(min=0)
+        half = (2 + 2 * dot(lamp, view)).clamp_(min=TINY).sqrt_()
+        mirrored = ((fall + facing) / half).clamp_(min=0)
         for _ in range(GLOSS_SQUARINGS):
-            gloss = gloss * gloss
-        gloss = torch.where(fall > 0, seen[:, 3] * gloss * reach[:, 0], 0)
-        shine = shine + gloss[:, None] * colour
+            mirrored.square_()
+        mirrored = torch.where(fall > 0, mirrored * gloss, 0)
+        shine.addcmul_(mirrored[:, None], colour)
 
     colours = torch.zeros(k * rows * cols, 3, device=device)
-    colours[sample] = albedo * lit + shine
+    colours[sample] = shine.addcmul_(albedo, lit)
     empty = torch.ones(k * rows * cols, device=device)
     empty[sample] = 0
     colours, empty = (
@@ -138,8 +141,15 @@ def develop(linear, table, grain, key, first_frame):
     k, height, width, _ = linear.shape
     frame, y, x = (torch.arange(n, device=linear.device) for n in (k, height, width))
     channel = torch.arange(3, device=linear.device)
-    seed = mix(key ^ (first_frame + frame))[:, None, None, None]
-    seed = mix(seed ^ y[:, None, None])  # (k height 1 1)
-    noise = mix(seed ^ (3 * x[:, None] + channel)) >> 9  # (k height width 3)
-    level = level + (2 * noise + 1 - (1 << 23)).float() * 2.0**-23 * grain
+    seed = mix(mix(key ^ (first_frame + frame))[:, None] ^ y)[..., None, None]
+    noise = mix32(seed.int() ^ (3 * x[:, None] + channel).int()) >> 9  # (k height width 3)
+    noise = (noise & 0x7FFFFF) * 2 + (1 - (1 << 23))
+    level = level.add_(noise.float() * 2.0**-23 * grain)
     return torch.floor(level + 0.5).clamp(0, 255).to(torch.uint8)
+
+
+def mix32(x):
+    """`shading.mix` on int32, of which shifts must not spread the sign, at half the memory."""
+    x = (x ^ ((x >> 16) & 0xFFFF)) * 0x21F0AAAD
+    x = (x ^ ((x >> 15) & 0x1FFFF)) * 0x735A2D97
+    return x ^ ((x >> 15) & 0x1FFFF)

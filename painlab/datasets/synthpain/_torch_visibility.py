@@ -96,16 +96,17 @@ def visible(corners, depth, surface, *, size, supersample):
     right = torch.minimum(torch.where(slope > 0, bound, wide), wide)
     right = torch.where((slope == 0) & (room < 0), -1, right).amin(-1)
     left = torch.where(slope < 0, -bound, 0).clamp(min=0).amax(-1)
-    line, along = spread((right - left + 1).clamp(min=0))  # a line for each sample inside
+    values = (
+        (values - left[:, None] * slope).float() * weight[owner],
+        slope.float() * weight[owner],
+    )
+    start = ((frame[owner] * rows + first[owner, 1] + down) * cols) + first[owner, 0] + left
 
-    along = along + left[line]
-    owner, down = owner[line], down[line]
-    values = values[line] - along[:, None] * slope[line]
-    part = values.float() * weight[owner]  # (samples 3)
-    near = part[:, 0] + part[:, 1] + part[:, 2]
-    part = part * (1 / near)[:, None]
-    x, y = first[owner, 0] + along, first[owner, 1] + down
-    sample, t = (frame[owner] * rows + y) * cols + x, t[owner]
+    line, along = spread((right - left + 1).clamp(min=0))  # a line for each sample inside
+    part = values[0][line].addcmul_(values[1][line], along[:, None].float(), value=-1)
+    near = part.sum(-1)  # 1/z, and part is how much of it comes from each corner
+    part = part / near[:, None]
+    sample, t = start[line] + along, t[owner][line]
     if (surface.kind & CUT_OUT).any():
         whole = ~(surface.kind[t] & CUT_OUT).bool()
         maybe = (~whole).nonzero()[:, 0]

@@ -34,7 +34,8 @@ def scalp_depth(places, person: Person, ears=0.0):
     x, y, z = np.moveaxis(np.asarray(places, np.float64), -1, 0)
     turn = np.degrees(np.arctan2(np.abs(x), CENTRE[2] - z))  # 0 in front, 180 behind
     front = -65 - person.hairline + 30 * person.fringe
-    recess = -72 - 2.2 * person.hairline + 34 * person.fringe  # the corners, where hair recedes
+    recess = -58 if person.female else -72 - 2.2 * person.hairline  # corners, where it recedes
+    recess += 30 * person.fringe
     side = 10 if not person.female else -4
     line = np.interp(
         turn,

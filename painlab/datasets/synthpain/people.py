@@ -168,5 +168,5 @@ def _hair_colour(origin, age, rng):
 def _hair_style(female, age, rng) -> str:
     if female:
         return str(rng.choice(["short", "tied", "bob", "long"], p=(0.2, 0.25, 0.27, 0.28)))
-    bald = 0.04 if age < 36 else 0.2
-    return str(rng.choice(["bald", "buzz", "short", "long"], p=(bald, 0.25, 0.71 - bald, 0.04)))
+    bald = 0.03 if age < 36 else 0.16
+    return str(rng.choice(["bald", "buzz", "short", "long"], p=(bald, 0.17, 0.79 - bald, 0.04)))

@@ -2,8 +2,8 @@
 
 All frames of a chunk go through each step at once. A triangle is cut into the rows of its box, a
 row into the samples that its three edges leave; each sample puts its depth and triangle, packed in
-one integer, into a z-buffer that keeps the smallest. The arithmetic is that of `_visibility`
-and `_lighting`, operation for operation, and nothing in it depends on the order of execution.
+one integer, into a z-buffer that keeps the smallest. Which samples a triangle covers is decided in
+whole numbers, as in `_visibility`; nothing depends on the order of execution or on the chunks.
 """
 
 import torch
@@ -27,7 +27,7 @@ from painlab.datasets.synthpain.shading import (
 )
 from painlab.typing import Float, UInt8
 
-BYTES_A_SAMPLE = 700  # what a chunk takes at its peak
+BYTES_A_SAMPLE = 400  # what a chunk takes at its peak
 
 
 def rasterise_torch(

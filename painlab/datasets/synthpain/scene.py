@@ -113,7 +113,7 @@ def _draw_light(times: Float[np.ndarray, "k"], rng: np.random.Generator) -> Ligh
     ], axis=1)  # fmt: skip
     warmth = rng.normal(0, 0.07)
     tint = np.array([1 + warmth, 1.0, 1 - warmth])
-    exposure = rng.uniform(0.85, 1.12)
+    exposure = rng.uniform(0.75, 1.02)
     contrast = rng.uniform(0.35, 0.75)  # share of the light that comes from the key
     flicker = 1 + 0.012 * slow_noise(times, rng, curves=1, slowest=0.2, fastest=3.0)[:, 0]
     key = exposure * (0.55 + 0.75 * contrast) * tint
