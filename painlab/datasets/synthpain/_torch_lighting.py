@@ -23,7 +23,7 @@ def dot(a, b):
 
 
 def weighted(table, rows, shares):
-    """For each line of rows (samples n) the sum of those rows of a table, times shares: (samples c).
+    """Sums of rows (samples n) of a table, each times its share: (samples c).
 
     An embedding bag does it without the products in memory, which are most of the work otherwise.
     """

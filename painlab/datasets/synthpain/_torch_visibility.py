@@ -96,14 +96,13 @@ def visible(corners, depth, surface, *, size, supersample):
     right = torch.minimum(torch.where(slope > 0, bound, wide), wide)
     right = torch.where((slope == 0) & (room < 0), -1, right).amin(-1)
     left = torch.where(slope < 0, -bound, 0).clamp(min=0).amax(-1)
-    values = (
-        (values - left[:, None] * slope).float() * weight[owner],
-        slope.float() * weight[owner],
-    )
+    # from here on rounding decides no more about who covers what
+    height = (values - left[:, None] * slope).float() * weight[owner]
+    fall = slope.float() * weight[owner]
     start = ((frame[owner] * rows + first[owner, 1] + down) * cols) + first[owner, 0] + left
 
     line, along = spread((right - left + 1).clamp(min=0))  # a line for each sample inside
-    part = values[0][line].addcmul_(values[1][line], along[:, None].float(), value=-1)
+    part = height[line].addcmul_(fall[line], along[:, None].float(), value=-1)
     near = part.sum(-1)  # 1/z, and part is how much of it comes from each corner
     part = part / near[:, None]
     sample, t = start[line] + along, t[owner][line]
