@@ -9,6 +9,18 @@ __version__ = "0.1.0"
 from painlab._prediction import Prediction
 from painlab.alignment import AlignedClip, FaceAligner
 from painlab.config import FrameworkConfig, TemporalConfig, TNTConfig
+from painlab.datasets import (
+    TASKS,
+    BioVid,
+    Manifest,
+    Sample,
+    SynthPain,
+    Task,
+    check_split,
+    hold_out,
+    leave_one_subject_out,
+    write_synthpain,
+)
 from painlab.errors import PainLabError
 from painlab.framework import (
     PainFramework,
@@ -24,27 +36,37 @@ from painlab.temporal import TemporalTransformer, fourier_encode
 from painlab.video import Clip, frames_to_tensor, read_video, write_video
 
 __all__ = [
+    "TASKS",
     "TNT",
     "AlignedClip",
+    "BioVid",
     "Clip",
     "FaceAligner",
     "FrameworkConfig",
+    "Manifest",
     "PainFramework",
     "PainLabError",
     "Prediction",
+    "Sample",
+    "SynthPain",
     "TNTConfig",
+    "Task",
     "TemporalConfig",
     "TemporalTransformer",
     "attention",
+    "check_split",
     "count_flops",
     "count_parameters",
     "fourier_encode",
     "frames_to_tensor",
+    "hold_out",
     "join_patches",
+    "leave_one_subject_out",
     "load_model",
     "predict",
     "read_video",
     "save_model",
     "split_patches",
+    "write_synthpain",
     "write_video",
 ]
