@@ -41,10 +41,11 @@ def make_body(subject: Subject) -> Body:
     head = load_head()
     person = draw_person(subject)
     neutral = head.shape(macros=person.macros, builds=person.builds, modes=person.modes)
-    hair = grow_hair(person, neutral, skin_normals(neutral))
     parts = head.names["parts"]
+    _shorten_lashes(neutral, person.lashes)
+    hair = grow_hair(person, neutral, skin_normals(neutral))
     kind = np.zeros(len(head.part), np.uint8)
-    kind[head.part == parts.index("lashes")] = TWO_SIDED | CUT_OUT
+    kind[head.part == parts.index("lashes")] = TWO_SIDED
     kind[head.part == parts.index("mouth")] = TWO_SIDED
     triangles, uv, occlusion = [head.triangles], [head.uv], [head.occlusion]
     kinds = [kind]
@@ -61,6 +62,17 @@ def make_body(subject: Subject) -> Body:
         texture=paint(person, generator(subject.seed, "appearance", subject.index, level=1)),
     )
     return Body(person=person, neutral=neutral, hair=hair, surface=surface)
+
+
+def _shorten_lashes(points: Float[np.ndarray, "v xyz"], length: float) -> None:
+    """Draw the lashes' vertices towards the lids, in place; 1 leaves them as they are."""
+    head = load_head()
+    parts = head.names["parts"]
+    lashes = np.unique(head.triangles[head.part == parts.index("lashes")])
+    lids = np.unique(head.triangles[head.part == parts.index("skin")])
+    away = np.linalg.norm(points[lashes, None] - points[lids], axis=-1)  # (lashes lids)
+    root = points[lids[away.argmin(axis=1)]]
+    points[lashes] = root + np.float32(0.15 + 0.75 * length) * (points[lashes] - root)
 
 
 def skin_normals(points: Float[np.ndarray, "v xyz"]) -> Float[np.ndarray, "v xyz"]:
@@ -83,10 +95,7 @@ def paint(person: Person, rng: np.random.Generator) -> Float[np.ndarray, "height
     _fill(texture, MOUTH, (0.14, 0.025, 0.025), gloss=0.05)
     _fill(texture, TEETH, linear((226, 214, 190)) * 0.85, gloss=0.25)
     _fill(texture, TONGUE, linear((170, 84, 84)), gloss=0.15)
-    _fill(texture, LASHES, (0.012, 0.01, 0.01), gloss=0.0)
-    left, top, right, bottom = LASHES
-    rows = np.arange(bottom - top)[:, None] + np.zeros((1, right - left))
-    texture[top:bottom, left:right, 4] = 0.5 + 0.4 * np.sin(rows * 1.9) + (person.lashes - 0.55)
+    _fill(texture, LASHES, 0.02 + 0.25 * (1 - person.lashes) * person.skin, gloss=0.0)
     _paint_eye(texture, person, rng)
     return texture
 

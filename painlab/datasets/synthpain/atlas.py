@@ -67,7 +67,7 @@ def _barycentric(points, corners):
 
 
 def noise(
-    places: Float[np.ndarray, "... axes"], *, cell: float, rng: np.random.Generator
+    places: Float[np.ndarray, "... axes"], *, cell: float | int, rng: np.random.Generator
 ) -> Float[np.ndarray, "..."]:
     """Smooth random values, about normal, one lattice point every `cell` millimetres."""
     table = rng.normal(size=4096).astype(np.float32)
@@ -89,13 +89,13 @@ def noise(
     return values[0]
 
 
-def smooth(low: float, high: float, value):
+def smooth(low, high, value):
     """0 below `low`, 1 above `high`, smooth between."""
     share = np.clip((value - low) / (high - low), 0, 1)
     return share * share * (3 - 2 * share)
 
 
-def around(places, point, radius: float) -> Float[np.ndarray, "height width"]:
+def around(places, point, radius: float | int) -> Float[np.ndarray, "height width"]:
     """A soft spot: 1 at the point, falling off with the radius (one standard deviation)."""
     return np.exp(-0.5 * ((places - point) ** 2).sum(-1) / radius**2)
 

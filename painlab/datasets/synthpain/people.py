@@ -63,7 +63,7 @@ class Person:
     lashes: float  # 0..1
 
 
-def linear(colour) -> Float[np.ndarray, "3"]:
+def linear(colour) -> Float[np.ndarray, "... c"]:
     """An sRGB colour, 0 to 255, in linear light."""
     share = np.asarray(colour, np.float64) / 255
     return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)

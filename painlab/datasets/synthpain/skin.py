@@ -74,7 +74,8 @@ def _freckle(colour, places, person, rng):
     specks = smooth(1.1, 1.9, noise(places, cell=1.9, rng=rng)) * np.clip(near, 0, 1)
     colour *= 1 - person.freckles * 0.5 * specks[..., None] * np.array([0.5, 0.9, 1.0])
     for _ in range(rng.integers(0, 5)):
-        spot = np.array([rng.uniform(-60, 60), rng.uniform(-55, 100), rng.uniform(-10, 40)])
+        side = rng.choice((-1, 1))  # beside nose and mouth, where a mole is no second nostril
+        spot = np.array([side * rng.uniform(30, 62), rng.uniform(-50, 95), rng.uniform(0, 40)])
         colour *= 1 - 0.6 * around(places, spot, rng.uniform(0.8, 1.4))[..., None]
 
 
