@@ -45,8 +45,8 @@ def neighbours(x, y, width, height):
     x0, y0 = np.int64(x), np.int64(y)
     right, low = x - np.float32(x0), y - np.float32(y0)
     left, high = ONE - right, ONE - low
-    x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
-    return x0, y0, x1, y1, high * left, high * right, low * left, low * right
+    x1, y1 = np.uintp(min(x0 + 1, width - 1)), np.uintp(min(y0 + 1, height - 1))
+    return np.uintp(x0), np.uintp(y0), x1, y1, high * left, high * right, low * left, low * right
 
 
 @compiled
@@ -94,7 +94,7 @@ def shade(
     fine = ONE / np.float32(supersample)
     used = np.flatnonzero(wrinkles)
     last, sign = np.int32(-1), np.int64(1)
-    a = b = c = np.int32(0)
+    a = b = c = triangle = np.uintp(0)
     ax = ay = bx = by = cx = cy = np.int64(0)
     wa = wb = wc = ZERO
     for y in range(linear.shape[0]):
@@ -103,13 +103,15 @@ def shade(
             for sample in range(supersample * supersample):
                 down = sample // supersample
                 sy, sx = y * supersample + down, x * supersample + sample - down * supersample
-                t = owner[sy, sx]
+                t = owner[np.uintp(sy), np.uintp(sx)]
                 if t < 0:
                     empty += ONE
                     continue
                 if t != last:  # neighbours mostly see the same triangle
-                    last = t
-                    a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+                    last, triangle = t, np.uintp(t)
+                    a = np.uintp(triangles[triangle, 0])
+                    b = np.uintp(triangles[triangle, 1])
+                    c = np.uintp(triangles[triangle, 2])
                     ax, ay = corners[a, 0], corners[a, 1]
                     bx, by = corners[b, 0], corners[b, 1]
                     cx, cy = corners[c, 0], corners[c, 1]
@@ -136,12 +138,12 @@ def shade(
                 nz = fa * normals[a, 2] + fb * normals[b, 2] + fc * normals[c, 2]
                 shrink = unit(nx, ny, nz)
                 nv = (nx * vx + ny * vy + nz * vz) * shrink
-                if kind[t] & TWO_SIDED and nv < ZERO:
+                if kind[triangle] & TWO_SIDED and nv < ZERO:
                     shrink, nv = -shrink, -nv
                 nx, ny, nz = nx * shrink, ny * shrink, nz * shrink
 
-                u = fa * uv[t, 0, 0] + fb * uv[t, 1, 0] + fc * uv[t, 2, 0]
-                v = fa * uv[t, 0, 1] + fb * uv[t, 1, 1] + fc * uv[t, 2, 1]
+                u = fa * uv[triangle, 0, 0] + fb * uv[triangle, 1, 0] + fc * uv[triangle, 2, 0]
+                v = fa * uv[triangle, 0, 1] + fb * uv[triangle, 1, 1] + fc * uv[triangle, 2, 1]
                 rows, cols = texture.shape[0], texture.shape[1]
                 x0, y0, x1, y1, w00, w01, w10, w11 = neighbours(
                     u * np.float32(cols) - HALF, v * np.float32(rows) - HALF, cols, rows
@@ -150,7 +152,7 @@ def shade(
                 gloss = w00 * p[3] + w01 * q[3] + w10 * r[3] + w11 * s[3]
                 crease = ZERO
                 for i in used:
-                    j = COLOURS + i
+                    j = np.uintp(COLOURS + i)
                     crease += wrinkles[i] * (w00 * p[j] + w01 * q[j] + w10 * r[j] + w11 * s[j])
                 smooth = max(ONE - crease, ZERO)
 
