@@ -61,7 +61,11 @@ def best(draw, *, frames: int, rounds: int) -> dict[str, float]:
 def say(name: str, told: dict[str, float]) -> None:
     """One line of a table."""
     rate, cost = told["frames_per_second"], told["milliseconds"]
-    print(f"  {name:<28} {rate:9.1f} frames/s {cost:9.2f} ms a frame", flush=True)
+    print(
+        f"  {name:<28} {rate:9.1f} frames/s {cost:9.2f} ms of processor time a frame "
+        f"({1e3 / cost:.0f} frames a second and core)",
+        flush=True,
+    )
 
 
 def on_cpu(rounds: int) -> dict:
