@@ -144,6 +144,8 @@ def _local_shapes(rng):
     head = load_head()
     reach = np.linalg.norm(head.modes, axis=-1).max(axis=1)
     spread = np.minimum(0.4, WIGGLE_ROOM / reach)
+    uneven = np.array([name.startswith("asym-") for name in head.names["modes"]])
+    spread = np.where(uneven, 0.5 * spread, spread)
     weights = np.clip(rng.normal(0, 1, len(reach)), -1.8, 1.8) * spread
     one_way = [name in ONE_WAY for name in head.names["modes"]]
     return np.where(one_way, np.abs(weights), weights)
