@@ -119,7 +119,7 @@ def test_paths_written_on_windows(folder):
         ("films/a.mp4 Anna 1", "1 cells stand under 3 columns"),
         ('"films/a.mp4,Anna,1', "not closed"),
         ("films/c.mp4,Ben,bl1", "is there already"),
-        ("films/../films/c.mp4,Ben,1", "is there already"),
+        ("films/../films/c.mp4,Anna,1", "is there already"),
         ("films/a.mp4,ben,1", "subject 'ben' differs from 'Ben'"),
     ],
 )
@@ -128,6 +128,13 @@ def test_a_bad_line_is_named(folder, line, words):
     message = refusal(path)
     assert message.startswith(f"{path}, line 4: ")
     assert words in message
+
+
+def test_lines_are_counted_through_cells_of_several_lines(folder):
+    path = write(
+        folder, f"{LINES[0]},remark", f'{LINES[1]},"one\n\ntwo"', f"{LINES[2]},", "x,Ben,9,"
+    )
+    assert refusal(path).startswith(f"{path}, line 6: level '9'")
 
 
 def test_what_was_there_already_is_named_too(folder):

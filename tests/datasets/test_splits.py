@@ -69,6 +69,14 @@ def test_one_film_under_two_names_is_refused(tmp_path, film):
     assert len(list(leave_one_subject_out(samples[:2]))) == 2
 
 
+def test_one_film_on_both_sides_of_a_split_of_ones_own(tmp_path, film):
+    for name in ("Anna", "Ben"):
+        (tmp_path / name).write_bytes(film)
+    sides = [[Sample(name, 0, tmp_path / name, name)] for name in ("Anna", "Ben")]
+    with pytest.raises(DataError, match="byte for byte"):
+        check_split(*sides)
+
+
 def test_clips_that_are_elsewhere_can_be_split():
     samples = [Sample(name, 0, Path("nowhere") / name, name) for name in ("Anna", "Ben")]
     assert len(list(leave_one_subject_out(samples))) == 2
@@ -81,9 +89,11 @@ def test_hold_out():
     assert test == [s for s in samples if s.subject != "Ben"]
 
 
-def test_hold_out_from_a_file(tmp_path):
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_hold_out_from_a_file(tmp_path, end):
     listed = tmp_path / "strangers.txt"
-    listed.write_bytes(b"\xef\xbb\xbf# strangers\r\n\r\n  Anna  # the first\r\nCem\r\n")
+    lines = ["\ufeff# strangers", "", "  Anna  # the first", "Cem", ""]
+    listed.write_bytes(end.join(lines).encode())
     samples = clips_of("Anna", "Ben", "Cem")
     assert hold_out(samples, listed) == hold_out(samples, str(listed))
     assert {s.subject for s in hold_out(samples, listed)[1]} == {"Anna", "Cem"}
