@@ -59,8 +59,8 @@ def draw_scene(
         body_translation=pivot.astype(np.float32),
         tilt=tilt.astype(np.float32),
         focal=focal.astype(np.float32),
-        light=_draw_light(times, rng),
-        backdrop=_draw_backdrop(times, rng, size),
+        light=draw_light(times, rng),
+        backdrop=draw_backdrop(times, rng, size),
         grain=float(rng.uniform(0.6, 2.2)),
         grain_seed=int(rng.integers(2**31)),
     )
@@ -100,7 +100,7 @@ def _turn(yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "3 3"]:
     return about_z @ about_x @ about_y
 
 
-def _draw_light(times: Float[np.ndarray, "k"], rng: np.random.Generator) -> Light:
+def draw_light(times: Float[np.ndarray, "k"], rng: np.random.Generator) -> Light:
     """A key light in front and above, a weaker one from the other side, sky and ground."""
     k = len(times)
     side = rng.choice((-1.0, 1.0))
@@ -136,7 +136,7 @@ def _towards(turn, height):
     return np.stack([np.sin(turn) * flat, -np.sin(height), -np.cos(turn) * flat], axis=-1)
 
 
-def _draw_backdrop(times: Float[np.ndarray, "k"], rng: np.random.Generator, size: int) -> Backdrop:
+def draw_backdrop(times: Float[np.ndarray, "k"], rng: np.random.Generator, size: int) -> Backdrop:
     """A wall with a gradient, blurred shapes out of focus, or a curtain; it shifts a little."""
     margin = MARGIN * size / REFERENCE
     extent = size + 2 * int(np.ceil(margin))
