@@ -5,11 +5,12 @@ from time import perf_counter
 
 from painlab.datasets.synthpain.settings import ClipKey, Settings
 
-# Measured on one core of a server of 2023 by tests/benchmarks/bench_synthpain_writer.py; only the
-# guess before the first clips depends on them.
-BYTES_PER_PIXEL = 0.05  # of a frame: video and truth together
-BYTES_PER_FRAME = 1500  # of truth, whatever the size
-SECONDS_PER_PIXEL = 6e-7  # of a rendering
+# Rounded from what tests/benchmarks/bench_synthpain_writer.py prints for one core; only the guess
+# before the first clips depends on them.
+BYTES_PER_PIXEL = 0.026  # of a frame, video and mask
+BYTES_PER_FRAME = 1000  # of truth, whatever the size
+SECONDS_PER_PIXEL = 3e-7  # of a frame drawn and encoded
+SECONDS_PER_FRAME = 0.003  # of moving the head, whatever the size
 SECONDS_TO_START = 6.0  # of a process
 
 
@@ -27,7 +28,8 @@ class Estimate:
         pixels = settings.size**2 * settings.frames
         drawings = sum(1 if key.level == 0 else 2 for key in todo)
         self._bytes = BYTES_PER_PIXEL * pixels + BYTES_PER_FRAME * settings.frames  # a clip
-        self._seconds = SECONDS_PER_PIXEL * pixels * drawings / max(1, len(todo)) / processes
+        drawing = SECONDS_PER_PIXEL * pixels + SECONDS_PER_FRAME * settings.frames
+        self._seconds = drawing * drawings / max(1, len(todo)) / processes
         self._written = 0
         self._begin = None
 
