@@ -5,6 +5,7 @@ y down, z away from the camera, with the origin midway between the eye centres o
 """
 
 import json
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,7 +16,9 @@ from painlab.datasets.synthpain.actions import ACTIONS, COLUMN
 from painlab.typing import Float, Int, UInt8
 from painlab.weights import ASSETS
 
-DEGREES_OF_LOOK = 30.0  # what MakeHuman's eyeLook actions turn the eyes by
+LOOKS = {"Out": 14.2, "In": 14.8, "Up": 9.7, "Down": 11.0}  # degrees that eyeLook actions reach
+LIDS = {"Left": ((43, 44), (47, 46)), "Right": ((37, 38), (41, 40))}  # upper and lower landmarks
+TIGHT = 0.03  # of the mesh's blink, by which closed lids overlap
 PIVOT = (0.0, 105.0, 75.0)  # where the skull sits on the neck: heads turn about it
 NECK = (70.0, 210.0)  # the body stays still; between these heights the neck follows the head
 
@@ -68,17 +71,43 @@ class HeadModel:
     ) -> Float[np.ndarray, "k v xyz"]:
         """A person's face in motion. Actions add up; gaze is in degrees right and up.
 
+        A blink closes its share of what is open still, whatever the shape of the eye and whatever
+        else narrows it: lids meet at 1 and never pass each other. Eyes turn about their centres by
+        all of the gaze; the lids follow as far as MakeHuman's do.
         The sum runs action by action, not as one matrix product, whose rounding depends on the
         number of threads and of frames.
         """
         weights = actions + looks(gaze)
+        for side, pairs in LIDS.items():
+            weights[:, COLUMN["eyeBlink" + side]] = self._closure(neutral, weights, side, pairs)
         points = np.repeat(neutral[None], len(weights), axis=0)  # (v xyz) -> (k v xyz)
         for action in range(len(ACTIONS)):
             column = weights[:, action]
             if column.any():
                 where = self.moved_by(action)
                 points[:, where] += column[:, None, None] * self.actions[action, where]
+        turns = np.stack([_turn_less_identity(right, up) for right, up in gaze.tolist()])
+        for ball in _eyeballs():
+            still = neutral[ball]
+            centre = (still.min(axis=0) + still.max(axis=0)) / 2
+            x, y, z = (still - centre).T
+            for axis in range(3):
+                t = turns[:, axis]  # (k 3)
+                moves = t[:, :1] * x + t[:, 1:2] * y + t[:, 2:] * z
+                points[:, ball, axis] = still[:, axis] + moves
         return points
+
+    def _closure(self, neutral, weights, side: str, pairs) -> Float[np.ndarray, "k"]:
+        """The weight that the mesh's own blink needs: its lids would meet at about two thirds."""
+        blink = COLUMN["eyeBlink" + side]
+        upper, lower = (self.landmarks[list(lid)] for lid in pairs)
+        opened = np.repeat((neutral[lower, 1] - neutral[upper, 1])[None], len(weights), axis=0)
+        opens = self.actions[:, lower, 1] - self.actions[:, upper, 1]  # millimetres an action
+        for action in range(len(ACTIONS)):
+            if action != blink:
+                opened += weights[:, action, None] * opens[action]
+        whole = (opened / -opens[blink]).max(axis=1) + np.float32(TIGHT)
+        return whole - (1 - weights[:, blink]) * np.maximum(whole, 0)
 
     def moved_by(self, action: int) -> slice:
         """The vertices that an action moves, as one range."""
@@ -86,18 +115,25 @@ class HeadModel:
 
 
 def looks(gaze: Float[np.ndarray, "k 2"]) -> Float[np.ndarray, "k actions"]:
-    """The eyeLook actions, lids and all, that turn both eyes by these degrees."""
-    right, up = (gaze / DEGREES_OF_LOOK).T
+    """The eyeLook actions of eyes turned by these degrees, at most 1: what the lids follow."""
+    right, up = gaze.T
     weights = np.zeros((len(gaze), len(ACTIONS)), np.float32)
-    for name, weight in (
+    for name, degrees in (
         # the person's left is the image's right
-        ("eyeLookOutLeft", right), ("eyeLookInRight", right),
-        ("eyeLookInLeft", -right), ("eyeLookOutRight", -right),
-        ("eyeLookUpLeft", up), ("eyeLookUpRight", up),
-        ("eyeLookDownLeft", -up), ("eyeLookDownRight", -up),
+        ("OutLeft", right), ("InRight", right), ("InLeft", -right), ("OutRight", -right),
+        ("UpLeft", up), ("UpRight", up), ("DownLeft", -up), ("DownRight", -up),
     ):  # fmt: skip
-        weights[:, COLUMN[name]] = np.clip(weight, 0.0, 1.0)
+        reach = LOOKS[name.removesuffix("Left").removesuffix("Right")]
+        weights[:, COLUMN["eyeLook" + name]] = np.clip(degrees / reach, 0.0, 1.0)
     return weights
+
+
+def _turn_less_identity(right: float, up: float) -> Float[np.ndarray, "3 3"]:
+    """Up first, then to the right, as a matrix; without the identity, so that 0 moves nothing."""
+    sr, cr = math.sin(math.radians(right)), math.cos(math.radians(right))
+    su, cu = math.sin(math.radians(up)), math.cos(math.radians(up))
+    turn = [[cr, sr * su, -sr * cu], [0.0, cu, su], [sr, -cr * su, cr * cu]]
+    return (np.array(turn) - np.eye(3)).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -123,3 +159,12 @@ def _ranges() -> tuple[slice, ...]:
         where = np.flatnonzero(np.abs(moves).max(axis=-1))
         ranges.append(slice(int(where[0]), int(where[-1]) + 1) if len(where) else slice(0, 0))
     return tuple(ranges)
+
+
+@lru_cache(maxsize=1)
+def _eyeballs() -> tuple[np.ndarray, np.ndarray]:
+    """The vertices of the eyeball on the image's left, and of the one on its right."""
+    head = load_head()
+    balls = np.unique(head.triangles[head.part == head.names["parts"].index("eye")])
+    right = head.mean()[balls, 0] > 0
+    return balls[~right], balls[right]
