@@ -13,9 +13,10 @@ from painlab.datasets.synthpain.pain import Motion
 from painlab.datasets.synthpain.rasterise import rasterise
 from painlab.datasets.synthpain.rasterise_torch import rasterise_torch
 from painlab.datasets.synthpain.scene import Scene, draw_scene, place_head
-from painlab.datasets.synthpain.subjects import Subject
+from painlab.datasets.synthpain.subjects import Subject, check_clip
 from painlab.datasets.synthpain.wrinkles import wrinkle_weights
 from painlab.devices import choose_device
+from painlab.errors import PainLabError
 from painlab.typing import Float, UInt8
 
 CHUNK = 32  # frames whose vertices are held at a time on a CPU; accelerators take a clip whole
@@ -63,6 +64,9 @@ def render_clip(
     Raises:
         PainLabError: for sizes or levels that cannot be drawn.
     """
+    check_clip(level, trial)
+    if size < 1:
+        raise PainLabError(f"size={size}: pictures need at least one pixel along each side.")
     device = torch.device("cpu") if device is None else choose_device(device)
     body = make_body(subject)
     scene = draw_scene(subject, motion.pose, level=level, trial=trial, size=size)
@@ -71,10 +75,11 @@ def render_clip(
     step = CHUNK if device.type == "cpu" else max(1, len(actions))
     for start in range(0, len(actions), step):
         chunk = slice(start, start + step)
-        positions = place_body(body, actions[chunk], motion.gaze[chunk], _part(scene, chunk))
-        landmarks.append(project_landmarks(positions, scene, chunk, size))
+        part = _part(scene, chunk)
+        positions = place_body(body, actions[chunk], motion.gaze[chunk], part)
+        landmarks.append(project_landmarks(positions, part, size))
         frames.append(
-            _draw(body, scene, positions, actions[chunk], chunk, size, device, supersample)
+            _draw(body, part, positions, actions[chunk], start, size, device, supersample)
         )
     return Rendered(
         frames=torch.cat(frames),
@@ -105,12 +110,12 @@ def place_body(
 
 
 def project_landmarks(
-    positions: Float[np.ndarray, "k v xyz"], scene: Scene, chunk: slice, size: int
+    positions: Float[np.ndarray, "k v xyz"], scene: Scene, size: int
 ) -> Float[np.ndarray, "k 68 3"]:
     """The landmark vertices in the picture."""
     points = positions[:, load_head().landmarks].astype(np.float64)
-    focal = scene.focal[chunk, None].astype(np.float64)
-    depth = scene.translation[chunk, None, 2].astype(np.float64)
+    focal = scene.focal[:, None].astype(np.float64)
+    depth = scene.translation[:, None, 2].astype(np.float64)
     x = focal * points[..., 0] / points[..., 2] + size / 2
     y = focal * points[..., 1] / points[..., 2] + size / 2
     z = focal / depth * (points[..., 2] - depth)
@@ -118,36 +123,41 @@ def project_landmarks(
 
 
 def _part(scene: Scene, chunk: slice) -> Scene:
-    """The scene of some of its frames, as far as placing needs it."""
-    return replace(scene, rotation=scene.rotation[chunk], translation=scene.translation[chunk])
+    """The scene of some of its frames."""
+    return replace(
+        scene,
+        rotation=scene.rotation[chunk],
+        translation=scene.translation[chunk],
+        focal=scene.focal[chunk],
+        light=type(scene.light)(*(array[chunk] for array in scene.light)),
+        backdrop=scene.backdrop._replace(corner=scene.backdrop.corner[chunk]),
+    )
 
 
-def _draw(body, scene, positions, actions, chunk, size, device, supersample):
+def _draw(body, scene, positions, actions, first_frame, size, device, supersample):
     """Frames of a chunk as a tensor on the device."""
-    light = type(scene.light)(*(array[chunk] for array in scene.light))
-    backdrop = scene.backdrop._replace(corner=scene.backdrop.corner[chunk])
     common = {
         "centre": (size / 2, size / 2),
         "size": (size, size),
         "grain": scene.grain,
         "grain_seed": scene.grain_seed,
         "supersample": supersample,
-        "first_frame": chunk.start,
+        "first_frame": first_frame,
     }
     wrinkles = wrinkle_weights(actions, body.person.age)
     if device.type == "cpu":
         drawn = rasterise(
-            positions, focal=scene.focal[chunk], surface=body.surface, light=light,
-            backdrop=backdrop, wrinkles=wrinkles, **common,
+            positions, focal=scene.focal, surface=body.surface, light=scene.light,
+            backdrop=scene.backdrop, wrinkles=wrinkles, **common,
         )  # fmt: skip
         return torch.from_numpy(drawn)
     there = lambda array: torch.from_numpy(np.ascontiguousarray(array)).to(device)  # noqa: E731
     return rasterise_torch(
         there(positions),
-        focal=there(scene.focal[chunk]),
+        focal=there(scene.focal),
         surface=_surface_on(body, str(device)),
-        light=type(light)(*map(there, light)),
-        backdrop=type(backdrop)(*map(there, backdrop)),
+        light=type(scene.light)(*map(there, scene.light)),
+        backdrop=type(scene.backdrop)(*map(there, scene.backdrop)),
         wrinkles=there(wrinkles),
         **common,
     )
