@@ -8,6 +8,7 @@ from painlab.datasets.synthpain.settings import ClipKey, Settings
 # Rounded from what tests/benchmarks/bench_synthpain_writer.py prints for one core; only the guess
 # before the first clips depends on them.
 BYTES_PER_PIXEL = 0.026  # of a frame, video and mask
+BYTES_OF_FIRST = 0.25  # for each pixel of a clip's first frame, which the others build on
 BYTES_PER_FRAME = 1000  # of truth, whatever the size
 SECONDS_PER_PIXEL = 3e-7  # of a frame drawn and encoded
 SECONDS_PER_FRAME = 0.003  # of moving the head, whatever the size
@@ -27,7 +28,8 @@ class Estimate:
         self.left, self.made = len(todo), 0
         pixels = settings.size**2 * settings.frames
         drawings = sum(1 if key.level == 0 else 2 for key in todo)
-        self._bytes = BYTES_PER_PIXEL * pixels + BYTES_PER_FRAME * settings.frames  # a clip
+        first = BYTES_OF_FIRST * settings.size**2
+        self._bytes = first + BYTES_PER_PIXEL * pixels + BYTES_PER_FRAME * settings.frames
         drawing = SECONDS_PER_PIXEL * pixels + SECONDS_PER_FRAME * settings.frames
         self._seconds = drawing * drawings / max(1, len(todo)) / processes
         self._written = 0
