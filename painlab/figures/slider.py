@@ -16,6 +16,7 @@ import numpy as np
 
 from painlab.errors import PainLabError
 from painlab.figures import style
+from painlab.figures.cursor import Curves, place_cursor
 from painlab.figures.slider_page import PAGE
 
 _made = itertools.count()
@@ -24,8 +25,11 @@ _made = itertools.count()
 class FrameSlider:
     """Pictures under a slider, made by :func:`frame_slider`; Jupyter and the book display it."""
 
-    def __init__(self, *, pictures: list[str], labels, alt, name, caption, start, fps, width):
+    def __init__(
+        self, *, pictures: list[str], labels, alt, name, caption, start, fps, width, curves=None
+    ):
         self.pictures = pictures  # HTML, one a frame
+        self.curves: Curves | None = curves  # under all frames
         self.labels, self.alt, self.name, self.caption = labels, alt, name, caption
         self.start, self.interval, self.width = start, round(1000 / fps), width
 
@@ -33,7 +37,7 @@ class FrameSlider:
         """The slider as one self-contained piece of HTML."""
         digest = hashlib.sha256("".join(self.pictures).encode()).hexdigest()[:8]
         frames = "".join(
-            f'<div class="pl-frame" data-label="{html.escape(label)}"'
+            f'<div class="pl-frame" data-label="{html.escape(label)}"{self._place(n)}'
             f"{'' if n == self.start else ' hidden'}>{picture}</div>"
             for n, (picture, label) in enumerate(zip(self.pictures, self.labels, strict=True))
         )
@@ -42,10 +46,11 @@ class FrameSlider:
             id=f"pl-slider-{next(_made)}-{digest}",
             alt=html.escape(self.alt),
             name=html.escape(self.name),
-            width=self.width,
+            width=max(self.width, self.curves.width) if self.curves else self.width,
             label=html.escape(self.labels[self.start]),
             label_width=max(len(label) for label in self.labels),
             frames=frames,
+            curves=self.curves.to_html(self.start) if self.curves else "",
             last=len(self.pictures) - 1,
             start=self.start,
             caption=caption,
@@ -58,6 +63,7 @@ class FrameSlider:
 
         last = len(self.pictures) - 1
         picture = ipywidgets.HTML(self.pictures[self.start])
+        curves = [ipywidgets.HTML(self.curves.to_html(self.start))] if self.curves else []
         label = ipywidgets.Label(self.labels[self.start])
         play = ipywidgets.Play(
             value=self.start, min=0, max=last, interval=self.interval, repeat=True
@@ -70,10 +76,16 @@ class FrameSlider:
         def go(change):
             picture.value = self.pictures[change["new"]]
             label.value = self.labels[change["new"]]
+            for plot in curves:
+                plot.value = self.curves.to_html(change["new"])
 
         slider.observe(go, names="value")
         below = [ipywidgets.Label(self.caption)] if self.caption else []
-        return ipywidgets.VBox([picture, ipywidgets.HBox([play, slider, label]), *below])
+        controls = ipywidgets.HBox([play, slider, label])
+        return ipywidgets.VBox([picture, *curves, controls, *below])
+
+    def _place(self, frame: int) -> str:
+        return f' data-cursor="{self.curves.lefts[frame]}%"' if self.curves else ""
 
     def _ipython_display_(self):
         from IPython.display import display
@@ -96,6 +108,8 @@ def frame_slider(
     width: int | None = None,
     pixelated: bool = False,
     quality: int = 85,
+    curves=None,
+    at: Sequence[float] | None = None,
 ) -> FrameSlider:
     """Frames that the reader moves through with a slider, with the keyboard, or by pressing play.
 
@@ -111,12 +125,15 @@ def frame_slider(
         width: width on the page in pixels; the pictures' own if None. Never wider than the page.
         pixelated: show the pixels of enlarged pictures as squares.
         quality: of the WebP pictures, from 1 to 100; 100 keeps every pixel as it is.
+        curves: a matplotlib figure that stays under the frames, with a line that goes along.
+        at: where the line stands on the figure's x axis, one place a frame.
 
     Returns:
         An object that Jupyter and the book display.
 
     Raises:
-        PainLabError: if there are no frames, no alternative text, or labels that do not fit.
+        PainLabError: if there are no frames, no alternative text, or labels or places that do
+            not fit.
     """
     frames = list(frames)
     if not frames:
@@ -130,6 +147,11 @@ def frame_slider(
         )
     if not 0 <= start < len(frames):
         raise PainLabError(f"start={start}: the slider's frames are 0 to {len(frames) - 1}.")
+    if (curves is None) != (at is None) or (at is not None and len(at) != len(frames)):
+        raise PainLabError(
+            f"A slider with curves needs at=, one place on their x axis for each of its "
+            f"{len(frames)} frames."
+        )
     width = width or max(_width(frame) for frame in frames)
     look = f"width:{width}px" + (";image-rendering:pixelated" if pixelated else "")
     pictures = [
@@ -145,6 +167,7 @@ def frame_slider(
         start=start,
         fps=fps,
         width=width,
+        curves=None if curves is None else place_cursor(curves, at, alt=html.escape(alt)),
     )
 
 

@@ -17,9 +17,11 @@ PAGE = Template("""<figure class="pl-slider" id="$id" role="group" aria-label="$
 }
 .pl-slider button svg { display: block; margin: auto; width: .8em; height: .8em; }
 .pl-slider button path { fill: currentColor; }
+.pl-slider .pl-curves { margin-top: .5em; }
+.pl-slider .pl-curves svg { display: block; max-width: 100%; height: auto; }
 .pl-slider output { flex: none; max-width: 50%; font-variant-numeric: tabular-nums; }
 </style>
-<div class="pl-stage">$frames</div>
+<div class="pl-stage">$frames</div>$curves
 <div class="pl-controls" style="max-width:${width}px">
 <button type="button" aria-label="Play"><svg viewBox="0 0 8 8" aria-hidden="true"><path/></svg>
 </button>
@@ -36,10 +38,12 @@ PAGE = Template("""<figure class="pl-slider" id="$id" role="group" aria-label="$
   const output = root.querySelector("output");
   const icon = button.querySelector("path");
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
+  const cursor = root.querySelector(".pl-cursor");
   let timer = null;
   const go = (i) => {
     frames.forEach((frame, n) => { frame.hidden = n !== i; });
     range.value = i;
+    if (cursor) { cursor.style.left = frames[i].dataset.cursor; }
     output.textContent = frames[i].dataset.label;
     range.setAttribute("aria-valuetext", frames[i].dataset.label);
   };
