@@ -21,6 +21,9 @@ def leave_one_subject_out(samples: Iterable[Sample]) -> Iterator[Split]:
     The paper's protocol (section IV). Both lists keep the order of the samples. All checks are
     made at the call, before the first split.
 
+    Args:
+        samples: the clips.
+
     Raises:
         DataError: fewer than two subjects, two spellings of one name, or the same film under two
             subjects (`refuse_shared_clips` says how films are compared).

@@ -1,6 +1,6 @@
 """A plot under the frames of a clip, with a line that goes along with them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from painlab.errors import PainLabError
@@ -29,7 +29,7 @@ class Curves:
         )
 
 
-def place_cursor(figure, at: Sequence[float], *, alt: str) -> Curves:
+def place_cursor(figure, at: Iterable, *, alt: str) -> Curves:
     """Measure where the places ``at`` of the x axis lie in a figure.
 
     The figure's axes stand one below the other and share their x axis; the line crosses them all.

@@ -10,7 +10,7 @@ import html
 import io
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -109,7 +109,7 @@ def frame_slider(
     pixelated: bool = False,
     quality: int = 85,
     curves=None,
-    at: Sequence[float] | None = None,
+    at: Iterable | None = None,
 ) -> FrameSlider:
     """Frames that the reader moves through with a slider, with the keyboard, or by pressing play.
 
@@ -147,6 +147,7 @@ def frame_slider(
         )
     if not 0 <= start < len(frames):
         raise PainLabError(f"start={start}: the slider's frames are 0 to {len(frames) - 1}.")
+    at = None if at is None else [float(place) for place in at]
     if (curves is None) != (at is None) or (at is not None and len(at) != len(frames)):
         raise PainLabError(
             f"A slider with curves needs at=, one place on their x axis for each of its "

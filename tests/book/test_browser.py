@@ -90,6 +90,14 @@ def picture(browser, number: int) -> bytes:
     return browser.screenshot({**stage, "y": top + scrolled, "height": bottom - top})
 
 
+def line(browser, number: int) -> float | None:
+    """Where the line in the curves under a slider stands, if it has curves."""
+    return browser.evaluate(
+        f"document.querySelectorAll('.pl-slider')[{number}].querySelector('.pl-cursor')"
+        "?.getBoundingClientRect().x"
+    )
+
+
 @pytest.mark.parametrize("page", pages_of_the_book())
 def test_every_slider_moves_its_picture(page, browser, address):
     browser.size(1280)
@@ -97,6 +105,7 @@ def test_every_slider_moves_its_picture(page, browser, address):
     sliders = browser.evaluate("document.querySelectorAll('.pl-slider').length")
     for number in range(sliders):
         start, before = shown(browser, number), picture(browser, number)
+        placed = line(browser, number)
         assert len(start) == 1
 
         track = box(browser, number, "input")
@@ -112,6 +121,7 @@ def test_every_slider_moves_its_picture(page, browser, address):
         dragged = shown(browser, number)
         assert dragged == [0 if share > 0.5 else last]
         assert picture(browser, number) != before, f"slider {number} shows the same picture"
+        assert line(browser, number) != placed or placed is None, f"line {number} stands still"
 
         browser.key("ArrowRight" if dragged == [0] else "ArrowLeft")
         assert shown(browser, number) == [1 if dragged == [0] else last - 1]

@@ -29,7 +29,7 @@ __all__ = ["PRESETS", "SynthPain"]
 class SynthPain(SampleSequence):
     """Rendered clips of faces in pain whose truth is known; a sequence of `Sample`.
 
-    Without a folder the clips lie nowhere (`Sample.path` is None) and are rendered on demand. With
+    Without a folder the clips lie nowhere (``path`` is None) and are rendered on demand. With
     one it must hold what `write_synthpain` wrote, and the samples are those that `BioVid` gives for
     that folder. A clip follows from the seed, its subject, level and trial alone: it is the same in
     a small set and in a large one, but for its name, which depends on ``per_level`` as BioVid's do.

@@ -26,12 +26,12 @@ PART_SPREAD = 0.30
 class Subject:
     """One person of SynthPain, all that does not change from clip to clip.
 
-    `name` has BioVid's form: month, day and hour of the session, sex and age. `expressiveness`
-    (0 to 1) scales everything that pain does to the face, `threshold` (0 to 1) is the level below
-    which the face stays calm. `weights` say how strongly this person recruits each of `PARTS`,
-    around 1; `balance` is left against right, around 0; `rest` the face at rest, a value for each
-    of the 52 actions; `blinks` a minute, and `liveliness` (around 1) scales how often they talk,
-    smile and look around.
+    ``name`` has BioVid's form: month, day and hour of the session, sex and age. ``expressiveness``
+    (0 to 1) scales everything that pain does to the face, ``threshold`` (0 to 1) is the level below
+    which the face stays calm. ``weights`` say how strongly this person recruits each of ``PARTS``,
+    around 1; ``balance`` is left against right, around 0; ``rest`` the face at rest, a value for
+    each of the 52 actions; ``blinks`` a minute, and ``liveliness`` (around 1) scales how often they
+    talk, smile and look around.
     """
 
     seed: int

@@ -44,4 +44,5 @@ def test_the_oracle_lies_in_the_ranges_of_the_card():
 
 
 def test_the_card_counts_the_wrinkles():
-    assert len(WRINKLES) == 6 and "six painted maps" in CARD
+    assert len(WRINKLES) == 6
+    assert "six painted maps" in CARD
