@@ -67,7 +67,7 @@ def render_clip(
     check_clip(level, trial)
     if size < 1:
         raise PainLabError(f"size={size}: pictures need at least one pixel along each side.")
-    device = torch.device("cpu") if device is None else choose_device(device)
+    device = choose_device({None: "cpu", "auto": None}.get(device, device))
     body = make_body(subject)
     scene = draw_scene(subject, motion.pose, level=level, trial=trial, size=size)
     actions = motion.actions if pain else motion.without_pain
