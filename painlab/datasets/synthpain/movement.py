@@ -14,9 +14,9 @@ EYE_LIMIT = 26.0  # degrees from straight ahead
 def draw_movement(
     subject: Subject, times: Float[np.ndarray, "k"], rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "k 6"], Float[np.ndarray, "k 2"]]:
-    """Pose (yaw, pitch, roll in degrees, x, y, z in millimetres) and gaze (degrees right, up).
+    """Pose (yaw, pitch, roll, then x, y, z in millimetres) and gaze (degrees right, up).
 
-    The gaze is the eyes' turn within the head. Eyes jump first and the head follows; while it turns
+    Angles are counted as `painlab.alignment.pose` does: above 0 the nose goes left and down. The gaze is the eyes' turn within the head. Eyes jump first and the head follows; while it turns
     they counter-rotate, so that the line of sight stays where it went.
     """
     stance = rng.normal(0.0, STANCE)
@@ -29,6 +29,7 @@ def draw_movement(
     if rng.random() < 0.12 * subject.liveliness:
         pose[:, 1] += _nod(times, rng)
     gaze = sight - pose[:, :2]  # (k 2)
+    pose[:, :2] *= -1  # counted as `painlab.alignment` does: the other way round
     return pose, EYE_LIMIT * np.tanh(gaze / EYE_LIMIT)
 
 

@@ -45,9 +45,9 @@ class Motion:
         actions: (k actions) in 0..1, the 52 of `ACTIONS`: what the face does.
         without_pain: (k actions), the same clip had there been no pain.
         intensity: (k,) in 0..1, `pain_intensity` of the pain's own actions.
-        pose: (k 6), the head's yaw, pitch and roll in degrees (turned to the image's right, chin
-            up, leaning to the image's right are positive), then its shift in millimetres along the
-            camera's x (to the image's right), y (down) and z (away).
+        pose: (k 6), the head's yaw, pitch and roll in degrees as `AlignedClip.angles` counts them
+            (above 0: nose to the image's left, nose down, head leaning to the image's right), then
+            its shift x, y, z in millimetres.
         gaze: (k 2), the eyes' turn within the head in degrees, to the image's right and up.
     """
 

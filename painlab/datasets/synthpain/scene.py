@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from painlab.alignment.pose import rotation_matrix
 from painlab.datasets.synthpain.atlas import noise, smooth
 from painlab.datasets.synthpain.curves import clip_times, slow_noise
 from painlab.datasets.synthpain.head import NECK, PIVOT
@@ -47,9 +48,9 @@ def draw_scene(
     zoom = 1 + 0.004 * slow_noise(times, rng, curves=1, slowest=0.1, fastest=0.5)[:, 0]
     focal = scale * distance * zoom
     # the camera sits a little above or below the eyes and looks at the face
-    tilt = _turn(0.0, rng.normal(2.0, 4.0), rng.normal(0, 1.0))
+    tilt = rotation_matrix(np.array([0.0, rng.normal(-2.0, 4.0), rng.normal(0, 1.0)]))
     place = np.array([rng.normal(0, 9), rng.normal(4, 7), distance])
-    rotations = np.stack([tilt @ _turn(*angles) for angles in pose[:, :3].astype(np.float64)])
+    rotations = tilt @ rotation_matrix(pose[:, :3].astype(np.float64))  # (k 3 3)
     pivot = place + tilt @ np.array(PIVOT)
     # pose shifts are along the camera's axes
     translation = pivot + pose[:, 3:].astype(np.float64)
@@ -84,20 +85,6 @@ def place_head(
         still = t[0] * x + t[1] * y + t[2] * z + scene.body_translation[axis]
         placed[..., axis] = free + held * (still - free)
     return placed
-
-
-def _turn(yaw: float, pitch: float, roll: float) -> Float[np.ndarray, "3 3"]:
-    """Yaw to the image's right, then chin up, then leaning to the image's right; degrees.
-
-    In a frame of x right, y down, z away.
-    """
-    cy, cp, cr = np.cos(np.deg2rad([yaw, pitch, roll]))
-    sy, sp, sr = np.sin(np.deg2rad([yaw, pitch, roll]))
-    # the face looks along -z: turned to the right it looks along (sin yaw, 0, -cos yaw)
-    about_y = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
-    about_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
-    about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    return about_z @ about_x @ about_y
 
 
 def draw_light(times: Float[np.ndarray, "k"], rng: np.random.Generator) -> Light:

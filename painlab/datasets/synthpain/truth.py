@@ -28,7 +28,7 @@ class Truth:
         actions: (k actions) in 0..1, the 52 of `painlab.datasets.synthpain.pain.ACTIONS`.
         without_pain: (k actions), the same clip had there been no pain.
         intensity: (k,) in 0..1, the Prkachin and Solomon Pain Intensity of the pain's own actions.
-        pose: (k 6), the head's yaw, pitch and roll in degrees, then its shift x, y, z in mm.
+        pose: (k 6), the head's yaw, pitch and roll as of `Motion`, then its shift x, y, z in mm.
         gaze: (k 2), the eyes' turn within the head in degrees, to the image's right and up.
         landmarks: (k 68 3), x and y in pixels of the frame, z in pixels at the face's scale.
         rotation: (k 3 3), of the head in the camera's frame (x right, y down, z away).

@@ -179,7 +179,7 @@ def test_heads_turn_nod_and_eyes_jump(clips):
     assert 0.05 < nods < 0.40
     assert 0.5 < jumps < 1.0
     # the line of sight stays near the camera on the whole
-    sight = np.concatenate([motion.pose[:, :2] + motion.gaze for _, motion in clips])
+    sight = np.concatenate([motion.gaze - motion.pose[:, :2] for _, motion in clips])
     assert np.abs(sight.mean(0)).max() < 2.0
 
 

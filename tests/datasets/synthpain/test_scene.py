@@ -38,8 +38,8 @@ def towards(rotation, direction):
 # ---- signs, as one sees them in the picture
 
 
-def test_yaw_turns_the_nose_to_the_images_right():
-    still, right, left = landmarks(STILL, (15, 0, 0, 0, 0, 0), (-15, 0, 0, 0, 0, 0))
+def test_yaw_turns_the_nose_to_the_images_left():
+    still, left, right = landmarks(STILL, (15, 0, 0, 0, 0, 0), (-15, 0, 0, 0, 0, 0))
     for moved, sign in ((right, 1), (left, -1)):
         shift = moved[30, 0] - moved[36:48, 0].mean() - (still[30, 0] - still[36:48, 0].mean())
         assert shift * sign > 2  # pixels
@@ -48,8 +48,8 @@ def test_yaw_turns_the_nose_to_the_images_right():
         assert abs(moved[near, 0] - moved[30, 0]) > abs(moved[far, 0] - moved[30, 0]) + 10
 
 
-def test_pitch_lifts_the_chin_and_the_nose():
-    still, up, down = landmarks(STILL, (0, 12, 0, 0, 0, 0), (0, -12, 0, 0, 0, 0))
+def test_pitch_lowers_the_chin_and_the_nose():
+    still, down, up = landmarks(STILL, (0, 12, 0, 0, 0, 0), (0, -12, 0, 0, 0, 0))
 
     def nose(points):  # above (positive) the line of the ears, in pixels
         return points[[0, 16], 1].mean() - points[30, 1]
@@ -85,8 +85,8 @@ def test_shifts_go_right_down_and_away():
 @pytest.mark.parametrize(
     ("pose", "looks_at"),
     [
-        ((20, 0, 0), (np.sin(np.pi / 9), 0, -np.cos(np.pi / 9))),
-        ((0, 20, 0), (0, -np.sin(np.pi / 9), -np.cos(np.pi / 9))),
+        ((20, 0, 0), (-np.sin(np.pi / 9), 0, -np.cos(np.pi / 9))),
+        ((0, 20, 0), (0, np.sin(np.pi / 9), -np.cos(np.pi / 9))),
         ((0, 0, 20), (0, 0, -1)),
     ],
 )
@@ -101,13 +101,12 @@ def test_one_turn_at_a_time_by_hand(pose, looks_at):
 
 
 def test_turns_are_those_of_scipy():
-    """About the vertical first, then the ears' axis, then the line of sight, all fixed axes."""
+    """About the ears' axis first, then the vertical, then the line of sight, all fixed axes."""
     from scipy.spatial.transform import Rotation
 
     yaw, pitch, roll = 17.0, -9.0, 6.0
     scene = scene_of((yaw, pitch, roll, 0, 0, 0))
-    # a right-handed turn about y (down) takes -z to -x: the other way round
-    expected = Rotation.from_euler("yxz", [-yaw, -pitch, roll], degrees=True).as_matrix()
+    expected = Rotation.from_euler("xyz", [pitch, yaw, roll], degrees=True).as_matrix()
     turn = scene.tilt.T.astype(np.float64) @ scene.rotation[0]
     np.testing.assert_allclose(turn, expected, atol=1e-6)
     for rotation in (scene.tilt, scene.rotation[0]):
@@ -115,12 +114,12 @@ def test_turns_are_those_of_scipy():
 
 
 def test_the_aligners_angles_follow():
-    """`head_angles` counts yaw and pitch the other way round; roll is the same."""
+    """`head_angles` reads from the landmarks what the head was told."""
     poses = [STILL, (12, 0, 0, 0, 0, 0), (0, 9, 0, 0, 0, 0), (0, 0, 8, 0, 0, 0)]
     angles = head_angles(landmarks(*poses)).astype(np.float64)
     change = angles[1:] - angles[0]
-    np.testing.assert_allclose(change[0], [-12, 0, 0], atol=2.0)
-    np.testing.assert_allclose(change[1], [0, -9, 0], atol=2.0)
+    np.testing.assert_allclose(change[0], [12, 0, 0], atol=2.0)
+    np.testing.assert_allclose(change[1], [0, 9, 0], atol=2.0)
     np.testing.assert_allclose(change[2], [0, 0, 8], atol=2.0)
 
 
