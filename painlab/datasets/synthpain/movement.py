@@ -16,8 +16,9 @@ def draw_movement(
 ) -> tuple[Float[np.ndarray, "k 6"], Float[np.ndarray, "k 2"]]:
     """Pose (yaw, pitch, roll, then x, y, z in millimetres) and gaze (degrees right, up).
 
-    Angles are counted as `painlab.alignment.pose` does: above 0 the nose goes left and down. The gaze is the eyes' turn within the head. Eyes jump first and the head follows; while it turns
-    they counter-rotate, so that the line of sight stays where it went.
+    Angles are counted as `painlab.alignment.pose` does: above 0 the nose goes left and
+    down. The gaze is the eyes' turn within the head. Eyes jump first and the head follows; while it
+    turns they counter-rotate, so that the line of sight stays where it went.
     """
     stance = rng.normal(0.0, STANCE)
     pose = stance + slow_noise(times, rng, curves=6, slowest=0.06, fastest=0.7) * SWAY
