@@ -25,6 +25,7 @@ PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from painlab.datasets.synthpain.worker import main; main()"
 )
+LONGEST_RUN = 100  # clips, those of one person in a full SynthPain
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
@@ -42,8 +43,10 @@ def write_clips(
         PainLabError: what went wrong with a clip, or that a process ended by itself.
     """
     todo, done = SimpleQueue(), SimpleQueue()
-    for key in keys:
-        todo.put(key)
+    # a run of neighbours at a time: their person's skin is then painted by one process alone
+    run = min(LONGEST_RUN, max(1, len(keys) // (8 * processes)))
+    for start in range(0, len(keys), run):
+        todo.put(keys[start : start + run])
     crew, leaders = [], []
     try:
         for _ in range(processes):
@@ -68,14 +71,15 @@ def _lead(worker: "Worker", todo: SimpleQueue, done: SimpleQueue) -> None:
     """Give one worker clip after clip; a thread of its own waits for its answers."""
     while True:
         try:
-            key = todo.get_nowait()
+            run = todo.get_nowait()
         except Empty:
             return
-        try:
-            done.put(worker.write(key))
-        except Exception as error:
-            done.put(error)
-            return
+        for key in run:
+            try:
+                done.put(worker.write(key))
+            except Exception as error:
+                done.put(error)
+                return
 
 
 class Worker:
