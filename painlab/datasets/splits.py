@@ -24,6 +24,9 @@ def leave_one_subject_out(samples: Iterable[Sample]) -> Iterator[Split]:
     Args:
         samples: the clips.
 
+    Returns:
+        An iterator over the splits, each a list to train on and a list to test on.
+
     Raises:
         DataError: fewer than two subjects, two spellings of one name, or the same film under two
             subjects (`refuse_shared_clips` says how films are compared).
