@@ -25,7 +25,7 @@ class Truth:
     """All that is known of one clip, frame by frame; numbers are float32.
 
     Attributes:
-        actions: (k actions) in 0..1, the 52 of `painlab.datasets.synthpain.pain.ACTIONS`.
+        actions: (k actions) in 0..1, the 52 of `ACTIONS`.
         without_pain: (k actions), the same clip had there been no pain.
         intensity: (k,) in 0..1, the Prkachin and Solomon Pain Intensity of the pain's own actions.
         pose: (k 6), the head's yaw, pitch and roll as of `Motion`, then its shift x, y, z in mm.
