@@ -38,6 +38,16 @@ def clip_times(frames: int = FULL_FRAMES) -> Float[np.ndarray, "k"]:
     return np.linspace(0, FULL_FRAMES - 1, frames) / FPS
 
 
+def frame_rate(frames: int = FULL_FRAMES) -> float:
+    """Frames a second of a clip of so many frames, so that it plays as long as it tells.
+
+    >>> frame_rate(138), frame_rate(35)
+    (25.0, 6.25)
+    """
+    times = clip_times(frames)
+    return float(FPS) if frames == 1 else float((frames - 1) / (times[-1] - times[0]))
+
+
 def rise(times: Float[np.ndarray, "k"], start, duration) -> Float[np.ndarray, "k ..."]:
     """From 0 before `start` to 1 after `duration` seconds, along a minimum-jerk path.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from painlab.datasets.synthpain.curves import frame_rate
 from painlab.datasets.synthpain.files import SETTINGS_FILE, video_path
 from painlab.datasets.synthpain.subjects import SLOTS, draw_subject, sample_name
 from painlab.datasets.tasks import LEVEL_NAMES, Sample, counted
@@ -16,7 +17,6 @@ from painlab.errors import DataError
 from painlab.weights import ASSETS
 
 FORMAT = 1  # of the tree; to be raised when readers of older trees would go wrong
-FPS = 25.0
 
 # modules that no picture and no truth depends on
 UNSEEN = {
@@ -106,7 +106,7 @@ def settings_text(settings: Settings) -> str:
         "data": "SynthPain",
         "format": FORMAT,
         **asdict(settings),
-        "fps": FPS,
+        "fps": frame_rate(settings.frames),
         "painlab": __version__,
         "programs": programs_digest(),
     }

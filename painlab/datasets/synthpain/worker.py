@@ -15,8 +15,9 @@ from threading import Thread
 
 import torch
 
+from painlab.datasets.synthpain.curves import frame_rate
 from painlab.datasets.synthpain.files import SCRATCH, publish, truth_path, video_path
-from painlab.datasets.synthpain.settings import FPS, ClipKey, Settings
+from painlab.datasets.synthpain.settings import ClipKey, Settings
 from painlab.datasets.synthpain.subjects import draw_subject, sample_name
 from painlab.datasets.synthpain.truth import make_clip, write_truth
 from painlab.errors import DataError, PainLabError
@@ -38,7 +39,7 @@ def write_clip(root: Path, settings: Settings, key: ClipKey) -> int:
     video, arrays = scratch / f"{os.getpid()}.mp4", scratch / f"{os.getpid()}.npz"
     try:
         size = write_truth(arrays, truth_path(root, subject.name, name), truth)
-        write_video(video, frames.numpy(), fps=FPS, reproducible=True)
+        write_video(video, frames.numpy(), fps=frame_rate(settings.frames), reproducible=True)
         size += publish(video, video_path(root, subject.name, name))
     except OSError as error:
         raise DataError(f"{root}: clip {name} cannot be written ({error.strerror}).") from error

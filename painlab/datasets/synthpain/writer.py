@@ -67,7 +67,8 @@ def write_synthpain(
     """Write a SynthPain to a folder, or go on with one that was begun there; gives the data set.
 
     The tree is BioVid's (``PartA/starting_point/samples.csv``, ``PartA/video/SUBJECT/CLIP.mp4`` at
-    25 frames a second), with ``truth/SUBJECT/CLIP.npz`` and ``synthpain.json`` beside it.
+    25 frames a second, or fewer where a clip has fewer than its 138), with
+    ``truth/SUBJECT/CLIP.npz`` and ``synthpain.json`` beside it.
 
     Args:
         root: the folder; it is made, or is empty, or holds what an earlier run left there.
