@@ -46,7 +46,6 @@ def make_body(subject: Subject) -> Body:
     hair = grow_hair(person, neutral, skin_normals(neutral))
     kind = np.zeros(len(head.part), np.uint8)
     kind[head.part == parts.index("lashes")] = TWO_SIDED
-    kind[head.part == parts.index("mouth")] = TWO_SIDED
     triangles, uv, occlusion = [head.triangles], [head.uv], [head.occlusion]
     kinds = [kind]
     if hair is not None:

@@ -19,6 +19,7 @@ from painlab.weights import ASSETS
 LOOKS = {"Out": 14.2, "In": 14.8, "Up": 9.7, "Down": 11.0}  # degrees that eyeLook actions reach
 LIDS = {"Left": ((43, 44), (47, 46)), "Right": ((37, 38), (41, 40))}  # upper and lower landmarks
 TIGHT = 0.03  # of the mesh's blink, by which closed lids overlap
+RETREAT = 1.6  # millimetres that a closing eye draws back, so that lids pass before it
 PIVOT = (0.0, 105.0, 75.0)  # where the skull sits on the neck: heads turn about it
 NECK = (70.0, 210.0)  # the body stays still; between these heights the neck follows the head
 
@@ -73,7 +74,8 @@ class HeadModel:
 
         A blink closes its share of what is open still, whatever the shape of the eye and whatever
         else narrows it: lids meet at 1 and never pass each other. Eyes turn about their centres by
-        all of the gaze; the lids follow as far as MakeHuman's do.
+        all of the gaze, and draw back a little as they close; the lids follow as far as MakeHuman's
+        do.
         The sum runs action by action, not as one matrix product, whose rounding depends on the
         number of threads and of frames.
         """
@@ -87,7 +89,9 @@ class HeadModel:
                 where = self.moved_by(action)
                 points[:, where] += column[:, None, None] * self.actions[action, where]
         turns = np.stack([_turn_less_identity(right, up) for right, up in gaze.tolist()])
-        for ball in _eyeballs():
+        for side, ball in zip(("Right", "Left"), _eyeballs(), strict=True):
+            closed = actions[:, COLUMN["eyeBlink" + side]]
+            closed = np.clip(closed + actions[:, COLUMN["eyeSquint" + side]] / 2, 0.0, 1.0)
             still = neutral[ball]
             centre = (still.min(axis=0) + still.max(axis=0)) / 2
             x, y, z = (still - centre).T
@@ -95,6 +99,7 @@ class HeadModel:
                 t = turns[:, axis]  # (k 3)
                 moves = t[:, :1] * x + t[:, 1:2] * y + t[:, 2:] * z
                 points[:, ball, axis] = still[:, axis] + moves
+            points[:, ball, 2] += np.float32(RETREAT) * closed[:, None]
         return points
 
     def _closure(self, neutral, weights, side: str, pairs) -> Float[np.ndarray, "k"]:
