@@ -204,7 +204,33 @@ class FrameworkConfig:
         )
 
 
-CONFIGS = {c.__name__: c for c in (TNTConfig, TemporalConfig, FrameworkConfig)}
+@dataclass(frozen=True, kw_only=True)
+class LandmarkNetConfig:
+    """The network that places landmarks in a picture of a face; not from the paper, which uses FAN.
+
+    `channels` are those of the stem and of the scales below it, each half as fine as the one above.
+    """
+
+    image_size: int = 128  # pixels of a side
+    channels: tuple[int, ...] = (16, 32, 64, 112)
+    map_channels: int = 48  # of the maps that the landmarks are read from
+    landmarks: int = 68
+
+    def __post_init__(self):
+        object.__setattr__(self, "channels", tuple(self.channels))  # JSON knows lists only
+        _require_positive(self, "image_size", "map_channels", "landmarks")
+        _require(
+            len(self.channels) > 1 and all(isinstance(c, int) and c > 0 for c in self.channels),
+            f"LandmarkNetConfig(channels={self.channels!r}): give at least two numbers above 0.",
+        )
+        finest = 2 ** len(self.channels)
+        _require(
+            self.image_size % finest == 0,
+            f"LandmarkNetConfig: image_size {self.image_size} must be a multiple of {finest}.",
+        )
+
+
+CONFIGS = {c.__name__: c for c in (TNTConfig, TemporalConfig, FrameworkConfig, LandmarkNetConfig)}
 PARTS = {"spatial": "TNTConfig", "temporal": "TemporalConfig"}  # of a FrameworkConfig
 
 

@@ -21,7 +21,7 @@ FORMAT = 1  # of the tree; to be raised when readers of older trees would go wro
 # modules that no picture and no truth depends on
 UNSEEN = {
     *("__init__", "dataset", "estimate", "files", "oracle"),
-    *("settings", "worker", "workers", "writer"),
+    *("portraits", "settings", "worker", "workers", "writer"),
 }
 
 

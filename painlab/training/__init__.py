@@ -1,0 +1,1 @@
+"""Training: recipe, checkpoints, and what is trained on rendered heads."""

@@ -1,0 +1,158 @@
+"""Training the landmark network on rendered heads, whose 68 points are known exactly."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from einops import rearrange, reduce
+from torch import Tensor
+
+from painlab.alignment.network import LandmarkNet
+from painlab.config import LandmarkNetConfig
+from painlab.datasets.synthpain.portraits import Portraits, draw_portraits
+from painlab.training.checkpoint import read_checkpoint, write_checkpoint
+from painlab.training.distort import distort
+from painlab.training.recipe import learning_rate_at, make_optimizer
+from painlab.typing import Float, UInt8
+
+SEED_OF_PEOPLE = 1001  # SynthPain's own people have seeds from 0 on
+OUTER_CORNERS = (36, 45)
+MIRRORED = [
+    *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
+    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+    54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
+]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandmarkTraining:
+    """How the landmark network is trained."""
+
+    people: int = 240
+    pictures: int = 60  # of each
+    seed: int = SEED_OF_PEOPLE
+    steps: int = 6000
+    batch: int = 48
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    warm_up: int = 200
+    depth_weight: float = 0.3
+    averaging: float = 0.998  # of the weights, from step to step
+
+
+def draw_people(
+    *, people: range, pictures: int, seed: int, size: int, crop: str, processes: int = 1
+) -> Iterator[Portraits]:
+    """Portraits of each person in turn, made in so many processes, always in the same order."""
+    jobs = [(i, seed, pictures, size, crop) for i in people]
+    if processes <= 1:
+        yield from map(_draw_person, jobs)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_draw_person, jobs)
+
+
+def _draw_person(job) -> Portraits:
+    identity, seed, pictures, size, crop = job
+    torch.set_num_threads(1)
+    return draw_portraits(identity, seed=seed, count=pictures, size=size, crop=crop)
+
+
+def mirror(
+    images: Float[Tensor, "b c height width"], landmarks: Float[Tensor, "b 68 3"]
+) -> tuple[Float[Tensor, "b c height width"], Float[Tensor, "b 68 3"]]:
+    """Left and right exchanged, in the picture and among the landmarks."""
+    flipped = landmarks[:, MIRRORED].clone()
+    flipped[..., 0] = images.shape[-1] - 1 - flipped[..., 0]
+    return images.flip(-1), flipped
+
+
+def landmark_loss(
+    found: Float[Tensor, "b 68 3"], true: Float[Tensor, "b 68 3"], *, depth_weight: float
+) -> Float[Tensor, ""]:
+    """Mean distance in parts of the outer eye corners' distance in space, gentler near 0."""
+    apart = (true[:, OUTER_CORNERS[1]] - true[:, OUTER_CORNERS[0]]).norm(dim=-1)
+    error = (found - true) / apart[:, None, None]  # b 68 3
+    bent = F.smooth_l1_loss(error, torch.zeros_like(error), beta=0.02, reduction="none")
+    weights = torch.tensor([1.0, 1.0, depth_weight], device=found.device)
+    return (bent * weights).mean()
+
+
+def eyes_first(landmarks: Float[Tensor, "b 68 3"]) -> Float[Tensor, "b 68 3"]:
+    """z counted from the middle between the eyes."""
+    origin = reduce(landmarks[:, 36:48, 2], "b j -> b 1", "mean")
+    return torch.cat([landmarks[..., :2], (landmarks[..., 2] - origin)[..., None]], dim=-1)
+
+
+def train_landmarks(
+    folder: Path,
+    training: LandmarkTraining,
+    *,
+    images: UInt8[Tensor, "b height width c"],
+    landmarks: Float[Tensor, "b 68 3"],
+    device: torch.device,
+    every: int = 250,
+    say=print,
+) -> LandmarkNet:
+    """Train, or go on where a killed run was; the network with averaged weights.
+
+    Every step's pictures and distortions follow from (seed, step).
+    """
+    torch.manual_seed(training.seed)
+    model = LandmarkNet(LandmarkNetConfig(image_size=images.shape[1])).to(device)
+    averaged = deepcopy(model)
+    optimizer = make_optimizer(
+        model, learning_rate=training.learning_rate, weight_decay=training.weight_decay
+    )
+    settings, path = asdict(training), folder / "landmarks.checkpoint.safetensors"
+    done, history = read_checkpoint(
+        path, model=model, optimizer=optimizer, averaged=averaged, settings=settings
+    )
+    landmarks = eyes_first(landmarks)
+    start, losses = time.perf_counter(), []
+    for step in range(done, training.steps):
+        rng = np.random.default_rng((training.seed, step))
+        rows = torch.from_numpy(rng.choice(len(images), training.batch, replace=False))
+        batch = rearrange(images[rows], "b height width c -> b c height width").float() / 255
+        batch, true = distort(batch, landmarks[rows], rng)
+        if rng.random() < 0.5:
+            batch, true = mirror(batch, true)
+        rate = learning_rate_at(
+            step, steps=training.steps, warm_up=training.warm_up, highest=training.learning_rate
+        )
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        model.train()
+        loss = landmark_loss(
+            model(batch.to(device)), true.to(device), depth_weight=training.depth_weight
+        )
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        losses.append(loss.detach())
+        keep = min(training.averaging, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for mean, new in zip(
+                averaged.state_dict().values(), model.state_dict().values(), strict=True
+            ):
+                mean.lerp_(new, 1 - keep) if mean.is_floating_point() else mean.copy_(new)
+        if (step + 1) % every == 0 or step + 1 == training.steps:
+            mean_loss = float(torch.stack(losses).mean())
+            losses.clear()
+            history.append({"step": step + 1, "loss": mean_loss})
+            write_checkpoint(
+                path, model=model, optimizer=optimizer, averaged=averaged, step=step + 1,
+                settings=settings, history=history,
+            )  # fmt: skip
+            a_step = (time.perf_counter() - start) / (step + 1 - done)
+            left = a_step * (training.steps - step - 1)
+            say(f"step {step + 1}: loss {mean_loss:.5f}, {left / 60:.0f} min left")
+    return averaged.eval()

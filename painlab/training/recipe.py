@@ -1,0 +1,38 @@
+"""The optimiser and the schedule of the paper's Table I, for any model here."""
+
+import math
+
+import torch
+from torch import nn
+
+NOT_DECAYED = ("bias", "norm", "token", "position", "latents", "scale")
+
+
+def parameter_groups(model: nn.Module, *, weight_decay: float) -> list[dict]:
+    """Decay on matrices and kernels only: not on biases, norms, tokens and position encodings."""
+    decayed, free = [], []
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        spared = parameter.ndim < 2 or any(word in name for word in NOT_DECAYED)
+        (free if spared else decayed).append(parameter)
+    return [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+
+
+def make_optimizer(
+    model: nn.Module, *, learning_rate: float, weight_decay: float
+) -> torch.optim.AdamW:
+    """AdamW (Table I), with PyTorch's default moments."""
+    groups = parameter_groups(model, weight_decay=weight_decay)
+    return torch.optim.AdamW(groups, lr=learning_rate)
+
+
+def learning_rate_at(step: int, *, steps: int, warm_up: int, highest: float) -> float:
+    """Linear warm-up over `warm_up` steps, then a cosine down to 0 at `steps` (Table I)."""
+    if step < warm_up:
+        return highest * (step + 1) / warm_up
+    share = (step - warm_up) / max(1, steps - warm_up)
+    return highest * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
