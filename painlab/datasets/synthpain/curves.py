@@ -32,8 +32,8 @@ def clip_times(frames: int = FULL_FRAMES) -> Float[np.ndarray, "k"]:
     """
     if frames < 1:
         raise DataError(f"A clip needs at least one frame, not {frames}: ask for more.")
-    stride = math.ceil(FULL_FRAMES / frames)
-    if len(range(0, FULL_FRAMES, stride)) == frames:
+    stride = _stride(frames)
+    if stride:
         return np.arange(0, FULL_FRAMES, stride) / FPS
     return np.linspace(0, FULL_FRAMES - 1, frames) / FPS
 
@@ -44,8 +44,14 @@ def frame_rate(frames: int = FULL_FRAMES) -> float:
     >>> frame_rate(138), frame_rate(35)
     (25.0, 6.25)
     """
-    times = clip_times(frames)
-    return float(FPS) if frames == 1 else float((frames - 1) / (times[-1] - times[0]))
+    stride = _stride(frames)
+    return FPS / stride if stride else (frames - 1) * FPS / (FULL_FRAMES - 1)
+
+
+def _stride(frames: int) -> int | None:
+    """Every how manieth of the 138 frames leaves so many, if any does."""
+    stride = math.ceil(FULL_FRAMES / frames)
+    return stride if len(range(0, FULL_FRAMES, stride)) == frames else None
 
 
 def rise(times: Float[np.ndarray, "k"], start, duration) -> Float[np.ndarray, "k ..."]:
