@@ -7,6 +7,7 @@ is 0 only on success: 1 for bad input, 2 for a wrong call, 130 for an interrupti
 """
 
 import argparse
+import io
 import json
 import logging
 import os
@@ -24,6 +25,9 @@ LIMITS = "For research and teaching. painlab is not a medical device and must no
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no "×" shows "?"
+            stream.reconfigure(errors="replace")
     options = _parser().parse_args(arguments)
     # the commands say themselves which landmarks they used
     logging.getLogger("painlab").setLevel(logging.ERROR)
@@ -31,7 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = _say_warning
             options.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by the caller
+            sys.stdout.flush()
     except PainLabError as error:
         if options.debug:
             raise

@@ -12,6 +12,7 @@ from painlab.datasets.manifest import read_rows, samples_of
 from painlab.datasets.probe import ClipFacts, probe_clips
 from painlab.datasets.report import DataReport
 from painlab.datasets.subjects import Subjects, choose_subjects
+from painlab.datasets.synthpain.files import SETTINGS_FILE, truth_path
 from painlab.datasets.tasks import LEVEL_NAMES, Sample
 from painlab.errors import DataError, VideoError
 
@@ -51,8 +52,8 @@ def check_biovid(
         table=tree.table,
         samples=tree.samples,
         facts=facts,
-        problems=tree.problems,
-        missing=missing_lines(tree),
+        problems=tree.problems or _nothing_listed(tree.table, tree.samples),
+        missing=missing_lines(tree) + _missing_truth(Path(root), tree.samples),
         unreadable=unreadable,
         duplicates=find_duplicates(facts, across_subjects=False),
         unlisted=tree.unlisted,
@@ -86,7 +87,7 @@ def check_manifest(
         table=path,
         samples=samples,
         facts=facts,
-        problems=problems + more,
+        problems=problems + more or _nothing_listed(path, samples),
         missing=[],
         unreadable=unreadable,
         duplicates=find_duplicates(facts, across_subjects=False),
@@ -107,6 +108,23 @@ def check_data(root: str | os.PathLike, **options) -> DataReport:
     if not path.exists():
         raise DataError(f"{path} does not exist; give BioVid's folder, or a CSV file of clips.")
     return (check_biovid if path.is_dir() else check_manifest)(path, **options)
+
+
+def _nothing_listed(table: Path, samples: Sequence[Sample]) -> list[str]:
+    return [] if samples else [f"{table} lists no clip."]
+
+
+def _missing_truth(root: Path, samples: Sequence[Sample]) -> list[str]:
+    """A sentence where SynthPain wrote the tree, and clips have lost their truth files."""
+    if not (root / SETTINGS_FILE).is_file():
+        return []
+    lost = [s for s in samples if not truth_path(root, s.subject, s.sample_name).is_file()]
+    if not lost:
+        return []
+    return [
+        f"{len(lost):,} of {len(samples):,} clips have no truth file, the first of them "
+        f"{lost[0].sample_name}; painlab synth {root} makes them again."
+    ]
 
 
 def _unlike_published(tree: BioVidTree) -> list[str]:

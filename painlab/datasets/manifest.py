@@ -123,10 +123,13 @@ def _sample(row: Row, root: Path) -> Sample:
     if level is None:
         raise DataError(f"{row.where}: level {row.values['level']!r} is not {_CHOICE}.")
     path = root / row.values["path"]
-    if not path.is_file():  # perhaps written on Windows
-        path = root / PureWindowsPath(row.values["path"]).as_posix()
-    if not path.is_file():
-        raise DataError(f"{row.where}: there is no file {root / row.values['path']}.")
+    try:
+        if not path.is_file():  # perhaps written on Windows
+            path = root / PureWindowsPath(row.values["path"]).as_posix()
+        if not path.is_file():
+            raise DataError(f"{row.where}: there is no file {root / row.values['path']}.")
+    except OSError as error:  # a name too long, say
+        raise DataError(f"{row.where}: the path cannot be looked up ({error.strerror}).") from error
     name = row.values.get("sample_name") or path.stem
     return Sample(row.values["subject"], level, path, name)
 

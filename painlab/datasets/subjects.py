@@ -25,7 +25,8 @@ def subject_key(name: str) -> str:
         >>> subject_key(" Anna  B") == subject_key("anna b")
         True
     """
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    seen = (letter for letter in name if unicodedata.category(letter) != "Cf")  # no invisible ones
+    return " ".join(unicodedata.normalize("NFKC", "".join(seen)).casefold().split())
 
 
 def two_spellings(subjects: Iterable[str]) -> tuple[str, str] | None:

@@ -7,6 +7,7 @@ BioVid, a manifest of your own clips and SynthPain alike.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from types import MappingProxyType
 
@@ -27,7 +28,7 @@ class Sample:
     data set never share both subject and ``sample_name``.
 
     Raises:
-        DataError: a subject without a name, or a level that is not 0 to 4.
+        DataError: a subject without a name, a level that is not 0 to 4, or a path of another type.
     """
 
     subject: str
@@ -36,9 +37,12 @@ class Sample:
     sample_name: str
 
     def __post_init__(self):
-        if not self.subject.strip():
+        if not isinstance(self.path, (Path, type(None))):
+            raise DataError(f"Sample {self.sample_name!r}: path {self.path!r} is no pathlib.Path.")
+        if not isinstance(self.subject, str) or not self.subject.strip():
             raise DataError(f"Sample {self.sample_name!r}: its subject has no name; give it one.")
-        if isinstance(self.level, bool) or self.level not in range(len(LEVEL_NAMES)):
+        whole = isinstance(self.level, Integral) and not isinstance(self.level, bool)
+        if not whole or self.level not in range(len(LEVEL_NAMES)):
             raise DataError(f"Sample {self.sample_name!r}: level {self.level!r} is not 0 to 4.")
 
 

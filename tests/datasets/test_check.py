@@ -238,3 +238,11 @@ def test_nothing_to_look_at(tmp_path):
         check_data(tmp_path / "nowhere")
     with pytest.raises(DataError, match="holds no folder PartA"):
         check_data(tmp_path)
+
+
+def test_a_table_without_a_clip_is_wrong(tmp_path):
+    path = tmp_path / "clips.csv"
+    path.write_text("path,subject,level\n")
+    report = check_manifest(path)
+    assert not report.ok
+    assert "lists no clip" in report.text()

@@ -284,3 +284,14 @@ def test_a_real_frame(folder, library):
     )
     whole = Manifest(with_a_gap[:1], root=folder)
     assert list(whole) == [Sample("7", 3, folder / "films/a.mp4", "a")]
+
+
+def test_a_path_too_long_for_the_disk_names_its_line(folder):
+    said = refusal(write(folder, *LINES[:2], "x" * 300 + ".mp4,Bea,1"))
+    assert "line 3" in said
+    assert "cannot be looked up" in said
+
+
+def test_invisible_letters_make_no_second_person(folder):
+    said = refusal(write(folder, *LINES[:2], "films/b.mp4,An\u200bna,1"))
+    assert "Anna" in said

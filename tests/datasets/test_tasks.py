@@ -71,3 +71,15 @@ def test_samples_are_values():
     first, second = (Sample("Anna", 1, Path("a.mp4"), "a") for _ in range(2))
     assert first == second
     assert len({first, second}) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"level": 2.0}, {"level": True}, {"path": "a.mp4"}, {"subject": 1}, {"subject": " "}],
+)
+def test_a_sample_of_wrong_types_is_refused(wrong):
+    from jaxtyping import TypeCheckError
+
+    right = {"subject": "Anna", "level": 2, "path": None, "sample_name": "a"}
+    with pytest.raises((DataError, TypeCheckError)):
+        Sample(**right | wrong)

@@ -144,8 +144,11 @@ class SynthPain(SampleSequence):
                 pain=pain,
             )
             return rendered.frames  # (k height width c)
-        if not sample:
-            raise DataError("SynthPain.render: there is no sample in the sequence; give some.")
+        samples = sample if isinstance(sample, Sequence) else ()
+        if not samples or not all(isinstance(one, Sample) for one in samples):
+            raise DataError(
+                f"SynthPain.render: give one of {self!r}'s samples, or several, not {sample!r}."
+            )
         clips = [self.render(one, device=device, pain=pain) for one in sample]
         return torch.stack(clips)  # (b k height width c)
 

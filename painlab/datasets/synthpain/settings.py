@@ -53,6 +53,7 @@ class Settings:
                 raise DataError(f"SynthPain: {name} must be a whole number, not {value!r}.")
             if not low <= value <= high:
                 raise DataError(f"SynthPain: {name} must lie in {low} to {high}, not {value}.")
+            object.__setattr__(self, name, int(value))  # numpy's numbers do not go into JSON
         if self.size % 2:
             raise DataError(f"SynthPain: size must be even, as H.264 wants it, not {self.size}.")
 
@@ -137,7 +138,9 @@ def read_settings(root: Path) -> tuple[Settings, str]:
         ) from None
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}).") from error
-    except (ValueError, KeyError, TypeError, DataError) as error:
+    except (
+        ValueError, KeyError, TypeError, OverflowError, RecursionError, DataError,
+    ) as error:  # fmt: skip
         raise DataError(
             f"{path} is damaged or not SynthPain's; write the data to a new folder."
         ) from error

@@ -1,7 +1,9 @@
 """The truth about a clip: what the face did, where it was, and which pixels pain moved."""
 
 import io
+import tokenize
 import zipfile
+import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -121,6 +123,13 @@ def write_truth(part: Path, target: Path, truth: Truth) -> int:
     return publish(part, target)
 
 
+# what NumPy, zipfile and zlib say of a file in which a few bytes are wrong
+DAMAGE = (
+    OSError, EOFError, ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError,
+    RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+)  # fmt: skip
+
+
 def read_truth(path: Path) -> Truth:
     """Read what `write_truth` wrote; nothing in the file is ever executed.
 
@@ -140,7 +149,7 @@ def read_truth(path: Path) -> Truth:
         return Truth(moved=moved.astype(bool), **{name: arrays[name] for name in PLAIN})
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such truth file.") from None
-    except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise DataError(
             f"{path} is damaged or no truth file of SynthPain; delete it and run painlab synth "
             "on the folder again."

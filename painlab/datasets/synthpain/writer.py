@@ -102,6 +102,8 @@ def write_tree(
                 return Written(clips, 0, 0, perf_counter() - begin)
             with scratch_folder(root) as scratch:
                 _put_text(scratch, root / SETTINGS_FILE, settings_text(settings))
+                # only now: folders without settings would be taken for somebody else's
+                _make_folders(root, settings)
                 size = _write_todo(root, settings, todo, clips, processes, progress)
                 _put_text(scratch, root / SAMPLES_FILE, samples_text(settings))
     except OSError as error:
@@ -139,11 +141,14 @@ def _open_tree(root: Path, settings: Settings) -> tuple[list[ClipKey], int]:
             f"{root} was begun by another version of painlab, whose clips would not match; "
             "finish it with that version, or write to a new folder."
         )
-    for folder in {clip.path.parent for _, clip in clips} if todo else ():
-        folder.mkdir(parents=True, exist_ok=True)
-        truth_path(root, folder.name, "").parent.mkdir(parents=True, exist_ok=True)
     # one subject after the other, whose skin is painted once; all levels early, to be measured
     return sorted(todo, key=lambda key: (key.subject, key.trial, key.level)), len(clips)
+
+
+def _make_folders(root: Path, settings: Settings) -> None:
+    for folder in {clip.path.parent for _, clip in list_clips(settings, root)}:
+        folder.mkdir(parents=True, exist_ok=True)
+        truth_path(root, folder.name, "").parent.mkdir(parents=True, exist_ok=True)
 
 
 def _write_todo(

@@ -172,7 +172,7 @@ def test_foreign_samples_are_refused(data):
         one_line(error, "nobody_w_20-BL1-001")
     with pytest.raises(DataError) as error:
         data.render([])
-    one_line(error, "no sample")
+    one_line(error, "give one of")
 
 
 def test_given_settings_must_be_the_trees(whole):
@@ -236,3 +236,33 @@ def test_a_tree_without_its_table_is_half_done(copy):
 def test_the_programs_digest_knows_what_pictures_depend_on(whole):
     assert json.loads((whole / "synthpain.json").read_text())["programs"] == programs_digest()
     assert len(programs_digest()) == 16
+
+
+@pytest.mark.parametrize("told", ['{"format": 1e999, "data": "SynthPain"}', "[" * 100_000])
+def test_settings_that_are_no_settings_are_refused(tmp_path, told):
+    (tmp_path / "synthpain.json").write_text(told)
+    with pytest.raises(DataError) as error:
+        SynthPain(tmp_path)
+    one_line(error, "damaged or not SynthPain's")
+
+
+@pytest.mark.parametrize("wrong", ["x", 0, None, [0], []])
+def test_only_samples_are_rendered(wrong):
+    data = SynthPain(subjects=1, per_level=1, frames=2)
+    with pytest.raises((DataError, TypeError)) as error:  # or the type check that tests switch on
+        data.render(wrong)
+    if isinstance(error.value, DataError):
+        one_line(error, "give one of")
+
+
+def test_lost_truth_files_are_told_of(copy):
+    from painlab.datasets.check import check_data
+
+    assert check_data(copy).ok
+    lost = SynthPain(copy)[2]
+    truth_path(copy, lost.subject, lost.sample_name).unlink()
+    report = check_data(copy)
+    assert not report.ok
+    assert f"1 of 10 clips have no truth file, the first of them {lost.sample_name}" in (
+        " ".join(report.text().split())
+    )

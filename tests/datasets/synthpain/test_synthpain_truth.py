@@ -138,3 +138,22 @@ def test_nothing_is_unpickled(tmp_path):
     with pytest.raises(DataError, match="damaged or no truth"):
         read_truth(path)
     assert not trap.exists()
+
+
+def test_flipped_bits_are_refused_in_one_line_or_change_nothing(tmp_path):
+    """Wherever they are: in the zip's headers, in NumPy's, or in what zlib packed."""
+    path, truth = tmp_path / "a.npz", some_truth(2, 8, 8)
+    write_truth(tmp_path / "part", path, truth)
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    said = []
+    for _ in range(400):
+        content = bytearray(whole)
+        for place in rng.integers(len(content), size=rng.choice([1, 3, 20])):
+            content[place] ^= 1 << rng.integers(8)
+        path.write_bytes(content)
+        try:
+            read_truth(path)
+        except DataError as error:
+            said.append(str(error))
+    assert len(said) > 300
+    assert not any("\n" in line for line in said)

@@ -297,3 +297,31 @@ def test_what_goes_wrong_in_a_worker_is_told(copy):
     with pytest.raises(DataError) as error:
         list(workers.write_clips(copy, SETTINGS, keys, processes=1))
     one_line(error, copy, "cannot be written")
+
+
+def test_a_run_stopped_before_its_first_folder_is_gone_on_with(tmp_path, monkeypatch):
+    """The settings are there first: folders alone would be taken for somebody else's."""
+    from painlab.datasets.synthpain import writer
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "_make_folders", stop)
+        with pytest.raises(KeyboardInterrupt):
+            write_synthpain(tmp_path, **SMALL, processes=1)
+    assert (tmp_path / "synthpain.json").is_file()
+    assert not (tmp_path / "PartA").exists()
+    assert len(write_synthpain(tmp_path, **SMALL, processes=1)) == 10
+
+
+def test_numpys_numbers_become_pythons():
+    """Which alone go into JSON; without the types that tests check, they can come in."""
+    import numpy as np
+
+    from painlab.datasets.synthpain.settings import Settings
+
+    settings = Settings()
+    object.__setattr__(settings, "subjects", np.int64(3))
+    settings.__post_init__()
+    assert type(settings.subjects) is int
