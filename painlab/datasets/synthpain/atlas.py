@@ -33,7 +33,7 @@ def load_atlas() -> Atlas:
     """Made once a process, in about a second."""
     head = load_head()
     mean = head.mean()
-    skin = np.flatnonzero(head.part == head.names["parts"].index("skin"))
+    skin = np.flatnonzero(head.of("skin"))
     places = np.zeros((HEIGHT, HEIGHT, 3), np.float32)
     filled = np.zeros((HEIGHT, HEIGHT), bool)
     for t in skin:

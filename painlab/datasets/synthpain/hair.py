@@ -51,7 +51,7 @@ def grow_hair(person: Person, neutral, normals) -> HairMesh | None:
         return None
     head = load_head()
     mean = head.mean()
-    skin = np.flatnonzero(head.part == head.names["parts"].index("skin"))
+    skin = np.flatnonzero(head.of("skin"))
     depth = scalp_depth(mean, person, _at_ears(head))
     depth[mean[:, 1] > 120] = -50
     kept = skin[(depth[head.triangles[skin]] > -9).all(1)]
@@ -82,7 +82,7 @@ def _at_ears(head):
     mask = load_atlas().ears
     texel = np.clip((head.uv * (WIDTH, HEIGHT)).astype(int), 0, HEIGHT - 1)
     at_vertex = np.zeros(len(head.base))
-    skin = head.part == head.names["parts"].index("skin")
+    skin = head.of("skin")
     np.maximum.at(at_vertex, head.triangles[skin], mask[texel[skin, :, 1], texel[skin, :, 0]])
     return at_vertex
 

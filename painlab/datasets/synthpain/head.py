@@ -13,7 +13,7 @@ import numpy as np
 from einops import einsum
 
 from painlab.datasets.synthpain.actions import ACTIONS, COLUMN
-from painlab.typing import Float, Int, UInt8
+from painlab.typing import Bool, Float, Int, UInt8
 from painlab.weights import ASSETS
 
 LOOKS = {"Out": 14.2, "In": 14.8, "Up": 9.7, "Down": 11.0}  # degrees that eyeLook actions reach
@@ -40,6 +40,10 @@ class HeadModel:
     regions: UInt8[np.ndarray, "regions height width"]
     landmarks: Int[np.ndarray, "j"]
     names: dict[str, list[str]]
+
+    def of(self, part: str) -> Bool[np.ndarray, "tri"]:
+        """Which triangles belong to a part: skin, mouth, eye, lashes, teeth or tongue."""
+        return self.part == self.names["parts"].index(part)
 
     def mean(self) -> Float[np.ndarray, "v xyz"]:
         """The mean young adult, whose eyes lie about the origin."""
@@ -170,6 +174,6 @@ def _ranges() -> tuple[slice, ...]:
 def _eyeballs() -> tuple[np.ndarray, np.ndarray]:
     """The vertices of the eyeball on the image's left, and of the one on its right."""
     head = load_head()
-    balls = np.unique(head.triangles[head.part == head.names["parts"].index("eye")])
+    balls = np.unique(head.triangles[head.of("eye")])
     right = head.mean()[balls, 0] > 0
     return balls[~right], balls[right]

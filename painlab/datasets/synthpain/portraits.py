@@ -4,8 +4,7 @@ Unlike a clip of `SynthPain`, a portrait has no story: pose and facial actions a
 random, and the camera is set so that the face comes out cropped as a network wants it.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,17 +13,14 @@ from torch import Tensor
 from painlab.alignment.pose import fit_pose, rotation_angles, rotation_matrix
 from painlab.alignment.warp import similarity, similarity_3d
 from painlab.datasets.synthpain.actions import ACTIONS, columns
-from painlab.datasets.synthpain.appearance import Body, make_body
+from painlab.datasets.synthpain.appearance import make_body
 from painlab.datasets.synthpain.head import PIVOT, load_head
-from painlab.datasets.synthpain.rasterise import rasterise
-from painlab.datasets.synthpain.render import place_body
+from painlab.datasets.synthpain.render import draw_frames, place_body
 from painlab.datasets.synthpain.scene import Scene, draw_backdrop, draw_light
-from painlab.datasets.synthpain.subjects import draw_subject
-from painlab.datasets.synthpain.wrinkles import wrinkle_weights
+from painlab.datasets.synthpain.subjects import draw_subject, generator
 from painlab.errors import DataError
 from painlab.typing import Float, Int, UInt8
 
-STREAM = 7  # of random numbers, beside those of `subjects.STREAMS`
 INSTANT = np.zeros(1)
 TURNS = (24.0, 11.0, 9.0)  # standard deviation of yaw, pitch and roll in degrees
 FARTHEST_TURN = (65.0, 32.0, 30.0)
@@ -70,7 +66,7 @@ def draw_portraits(
     """
     if crop not in ("aligned", "loose"):
         raise DataError(f'crop={crop!r} is not known; use "aligned" or "loose".')
-    body = body_of(seed, identity)
+    body = make_body(draw_subject(seed, identity))
     drawn = [_portrait(body, seed, identity, first + i, size, crop) for i in range(count)]
     images, landmarks, actions, angles = (np.stack(parts) for parts in zip(*drawn, strict=True))
     return Portraits(
@@ -80,12 +76,6 @@ def draw_portraits(
         angles=torch.from_numpy(angles.astype(np.float32)),
         identity=torch.full((count,), identity),
     )
-
-
-@lru_cache(maxsize=2)
-def body_of(seed: int, identity: int) -> Body:
-    """The mesh and the texture of a person."""
-    return make_body(draw_subject(seed, identity))
 
 
 def draw_expression(rng: np.random.Generator) -> Float[np.ndarray, "actions"]:
@@ -117,8 +107,7 @@ def _act(actions, name: str, strength: float, rng) -> None:
 
 def _portrait(body, seed, identity, number, size, crop):
     """One picture, its landmarks, actions and angles."""
-    key = (STREAM, identity, 0, number)
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+    rng = generator(seed, "portrait", identity, trial=number)
     actions = draw_expression(rng)[None]
     gaze = np.clip(rng.normal(0, (9, 6), (1, 2)), -25, 25).astype(np.float32)
     angles = np.clip(rng.normal(0, TURNS), np.negative(FARTHEST_TURN), FARTHEST_TURN)
@@ -144,18 +133,10 @@ def _portrait(body, seed, identity, number, size, crop):
     landmarks = np.column_stack([seen, points[:, 2] - distance])
     frame = _frame(landmarks.astype(np.float32), size, crop, rng)
     rolled, zoom, centre = look_through(frame, positions)
-    image = rasterise(
-        rolled,
-        focal=scene.focal * np.float32(zoom),
-        centre=centre,
-        size=(size, size),
-        surface=body.surface,
-        light=scene.light,
-        backdrop=scene.backdrop,
-        wrinkles=wrinkle_weights(actions, body.person.age),
-        grain=scene.grain,
-        grain_seed=scene.grain_seed,
-    )[0]
+    zoomed = replace(scene, focal=scene.focal * np.float32(zoom))
+    image = draw_frames(
+        body, zoomed, rolled, actions, size=size, centre=centre, device=torch.device("cpu")
+    )[0].numpy()
     places = seen @ frame[:, :2].T + frame[:, 2]
     landmarks = np.column_stack([places, zoom * landmarks[:, 2]])
     return image, landmarks, actions[0], rotation_angles(rotation)

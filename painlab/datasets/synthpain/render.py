@@ -79,7 +79,17 @@ def render_clip(
         positions = place_body(body, actions[chunk], motion.gaze[chunk], part)
         landmarks.append(project_landmarks(positions, part, size))
         frames.append(
-            _draw(body, part, positions, actions[chunk], start, size, device, supersample)
+            draw_frames(
+                body,
+                part,
+                positions,
+                actions[chunk],
+                size=size,
+                centre=(size / 2, size / 2),
+                first_frame=start,
+                device=device,
+                supersample=supersample,
+            )
         )
     return Rendered(
         frames=torch.cat(frames),
@@ -134,10 +144,21 @@ def _part(scene: Scene, chunk: slice) -> Scene:
     )
 
 
-def _draw(body, scene, positions, actions, first_frame, size, device, supersample):
-    """Frames of a chunk as a tensor on the device."""
+def draw_frames(
+    body: Body,
+    scene: Scene,
+    positions: Float[np.ndarray, "k v xyz"],
+    actions: Float[np.ndarray, "k actions"],
+    *,
+    size: int,
+    centre: tuple[float, float],
+    device: torch.device,
+    first_frame: int = 0,
+    supersample: int = 2,
+) -> UInt8[Tensor, "k height width c"]:
+    """Pictures of placed vertices as a tensor on the device; `centre` is the optical axis."""
     common = {
-        "centre": (size / 2, size / 2),
+        "centre": centre,
         "size": (size, size),
         "grain": scene.grain,
         "grain_seed": scene.grain_seed,

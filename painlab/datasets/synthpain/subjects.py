@@ -10,7 +10,15 @@ from painlab.datasets.tasks import LEVEL_NAMES
 from painlab.errors import DataError
 
 # one number a purpose, so that a new draw for one leaves the others as they are
-STREAMS = {"subject": 1, "pain": 2, "distractors": 3, "scene": 4, "appearance": 5, "pose": 6}
+STREAMS = {
+    "subject": 1,
+    "pain": 2,
+    "distractors": 3,
+    "scene": 4,
+    "appearance": 5,
+    "pose": 6,
+    "portrait": 7,
+}
 
 AGE_GROUPS = ((18, 35), (36, 50), (51, 65))
 HOURS = (9, 17)  # sessions begin at 9, 10, .. 16 o'clock

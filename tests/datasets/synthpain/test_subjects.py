@@ -122,4 +122,4 @@ def test_every_purpose_has_random_numbers_of_its_own():
         for level in range(3)
         for trial in range(3)
     }
-    assert len(draws) == 6 * 27
+    assert len(draws) == 7 * 27
