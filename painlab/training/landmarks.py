@@ -1,11 +1,8 @@
 """Training the landmark network on rendered heads, whose 68 points are known exactly."""
 
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +13,9 @@ from torch import Tensor
 
 from painlab.alignment.network import LandmarkNet
 from painlab.config import LandmarkNetConfig
-from painlab.datasets.synthpain.portraits import Portraits, draw_portraits
 from painlab.training.checkpoint import read_checkpoint, write_checkpoint
 from painlab.training.distort import distort
-from painlab.training.recipe import learning_rate_at, make_optimizer
+from painlab.training.recipe import average_weights, learning_rate_at, make_optimizer
 from painlab.typing import Float, UInt8
 
 SEED_OF_PEOPLE = 1001  # SynthPain's own people have seeds from 0 on
@@ -45,24 +41,6 @@ class LandmarkTraining:
     warm_up: int = 200
     depth_weight: float = 0.3
     averaging: float = 0.998  # of the weights, from step to step
-
-
-def draw_people(
-    *, people: range, pictures: int, seed: int, size: int, crop: str, processes: int = 1
-) -> Iterator[Portraits]:
-    """Portraits of each person in turn, made in so many processes, always in the same order."""
-    jobs = [(i, seed, pictures, size, crop) for i in people]
-    if processes <= 1:
-        yield from map(_draw_person, jobs)
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_draw_person, jobs)
-
-
-def _draw_person(job) -> Portraits:
-    identity, seed, pictures, size, crop = job
-    torch.set_num_threads(1)
-    return draw_portraits(identity, seed=seed, count=pictures, size=size, crop=crop)
 
 
 def mirror(
@@ -138,12 +116,7 @@ def train_landmarks(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         losses.append(loss.detach())
-        keep = min(training.averaging, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for mean, new in zip(
-                averaged.state_dict().values(), model.state_dict().values(), strict=True
-            ):
-                mean.lerp_(new, 1 - keep) if mean.is_floating_point() else mean.copy_(new)
+        average_weights(averaged, model, keep=min(training.averaging, (1 + step) / (10 + step)))
         if (step + 1) % every == 0 or step + 1 == training.steps:
             mean_loss = float(torch.stack(losses).mean())
             losses.clear()

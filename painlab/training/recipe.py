@@ -36,3 +36,14 @@ def learning_rate_at(step: int, *, steps: int, warm_up: int, highest: float) -> 
         return highest * (step + 1) / warm_up
     share = (step - warm_up) / max(1, steps - warm_up)
     return highest * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+
+@torch.no_grad()
+def average_weights(averaged: nn.Module, model: nn.Module, *, keep: float) -> None:
+    """Move a running mean of the weights towards the model's: keep × mean + (1 - keep) × new.
+
+    Whole numbers, as batch norm's counter, are taken over.
+    """
+    pairs = zip(averaged.state_dict().values(), model.state_dict().values(), strict=True)
+    for mean, new in pairs:
+        mean.lerp_(new, 1 - keep) if mean.is_floating_point() else mean.copy_(new)

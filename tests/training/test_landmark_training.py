@@ -13,12 +13,12 @@ from painlab.errors import PainLabError
 from painlab.training.landmarks import (
     MIRRORED,
     LandmarkTraining,
-    draw_people,
     eyes_first,
     landmark_loss,
     mirror,
     train_landmarks,
 )
+from painlab.training.rendered import draw_people
 
 SMALL = LandmarkTraining(people=1, pictures=16, steps=6, batch=8, warm_up=2, seed=3)
 

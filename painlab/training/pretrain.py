@@ -1,0 +1,254 @@
+"""Pre-training of the spatial module on faces (paper III-B.3): identities, then facial actions.
+
+The paper learns the identities of VGGFace2. Identity alone teaches a network to overlook what a
+face does, so facial actions are learned as well; the authors' 2024 paper (PainViT) adds emotion
+data in the same place.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from painlab.config import TNTConfig, config_to_dict
+from painlab.datasets.synthpain.actions import ACTIONS
+from painlab.errors import PainLabError
+from painlab.spatial.resolution import at_resolution
+from painlab.spatial.tnt import TNT
+from painlab.training.batches import FaceBatch, Faces, in_order
+from painlab.training.checkpoint import read_checkpoint, write_checkpoint
+from painlab.training.distort import distort_faces
+from painlab.training.parallel import Processes
+from painlab.training.recipe import average_weights, learning_rate_at, make_optimizer
+from painlab.typing import Float, Int, UInt8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage of pre-training; the defaults are Table I's where it speaks.
+
+    ``identity`` and ``actions`` weigh the two losses; a stage may have either or both.
+    """
+
+    name: str
+    steps: int
+    image_size: int = 224  # pixels of a side
+    batch: int = 32
+    identity: float | int = 1.0
+    actions: float | int = 0.0
+    learning_rate: float = 1e-4  # Table I
+    weight_decay: float = 0.1  # Table I
+    warm_up: int = 0  # steps; Table I has 5 of 200 epochs
+    label_smoothing: float = 0.1  # Table I
+    averaging: float | int = 0.999  # of the weights, from step to step
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.steps < 1 or self.batch < 1 or not (self.identity > 0 or self.actions > 0):
+            raise PainLabError(
+                f"{self}: a stage needs steps, pictures in a batch, and something to learn."
+            )
+
+
+class FaceNet(nn.Module):
+    """A TNT with a classifier of identities and a linear map to facial actions on its feature.
+
+    Args:
+        tnt: without classes.
+        identities: how many people there are.
+    """
+
+    def __init__(self, tnt: TNT, *, identities: int):
+        super().__init__()
+        self.tnt = tnt
+        self.to_identity = nn.Linear(tnt.config.dim, identities)
+        self.to_actions = nn.Linear(tnt.config.dim, len(ACTIONS))
+        for head in (self.to_identity, self.to_actions):
+            nn.init.trunc_normal_(head.weight, std=0.02)
+            nn.init.zeros_(head.bias)
+
+    def forward(
+        self, images: Float[Tensor, "b c height width"]
+    ) -> tuple[Float[Tensor, "b y"], Float[Tensor, "b actions"]]:
+        """Identity logits and facial actions of pictures in about [-1, 1]."""
+        feature = self.tnt(images)  # b d
+        return self.to_identity(feature), self.to_actions(feature)
+
+
+def face_losses(
+    logits: Float[Tensor, "b y"],
+    found: Float[Tensor, "b actions"],
+    identity: Int[Tensor, "b"],
+    actions: Float[Tensor, "b actions"] | None,
+    *,
+    label_smoothing: float,
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Cross-entropy over identities, and the squared error summed over actions; batch means."""
+    of_identity = F.cross_entropy(logits.float(), identity, label_smoothing=label_smoothing)
+    if actions is None:
+        return of_identity, 0.0 * found.sum()
+    return of_identity, (found.float() - actions).square().sum(-1).mean()
+
+
+def pretrain(
+    folder: Path,
+    stages: Sequence[tuple[Stage, Faces]],
+    *,
+    config: TNTConfig | None = None,
+    device: torch.device,
+    every: int = 250,
+    workers: int = 0,
+    say: Callable[[str], None] = print,
+    processes: Processes | None = None,
+) -> TNT:
+    """Train a TNT stage by stage, or go on where a killed run was.
+
+    Every step's pictures, distortions and dropped paths follow from (seed, step), so the end is the
+    same however often the run was killed. On several processes (``torchrun``) the gradients are
+    averaged over them, and each takes its part of every batch.
+
+    Args:
+        folder: for the checkpoints, one a stage.
+        stages: each with the faces that it learns from.
+        config: of the TNT; by default the paper's.
+        device: where the network learns.
+        every: steps between checkpoints.
+        workers: threads that prepare batches ahead.
+        say: told how far the run is.
+        processes: those of ``torchrun``; alone if None.
+
+    Raises:
+        WeightsError: where the folder holds checkpoints of another run.
+        PainLabError: where a stage wants actions that its faces do not tell.
+    """
+    processes = processes or Processes.alone()
+    config = replace(config or TNTConfig(), classes=0)
+    torch.manual_seed(stages[0][0].seed)
+    net: FaceNet | None = None
+    tnt = TNT(replace(config, image_size=stages[0][0].image_size))
+    learned_from, described = None, []
+    for number, (stage, faces) in enumerate(stages, 1):
+        tnt = at_resolution(tnt, stage.image_size)
+        start = FaceNet(tnt, identities=faces.identities)
+        if net is not None and learned_from == faces.describe():
+            start.to_identity, start.to_actions = net.to_identity, net.to_actions
+        learned_from = faces.describe()
+        # a stage starts from what the ones before made: its checkpoint belongs to all of them
+        described.append({"stage": asdict(stage), "faces": learned_from})
+        settings = {"stages": list(described), "config": config_to_dict(config)}
+        net = _train_stage(
+            folder / f"{number}-{stage.name}.checkpoint.safetensors", stage, faces,
+            net=start.to(device), settings=settings, device=device, every=every,
+            workers=workers, say=say, processes=processes,
+        )  # fmt: skip
+        tnt = net.tnt
+    return at_resolution(tnt, config.image_size).eval()
+
+
+def _train_stage(
+    path, stage: Stage, faces: Faces, *, net, settings, device, every, workers, say, processes
+) -> FaceNet:
+    """One stage; the network with averaged weights."""
+    averaged = deepcopy(net)
+    optimizer = make_optimizer(
+        net, learning_rate=stage.learning_rate, weight_decay=stage.weight_decay
+    )
+    settings = settings | {"processes": processes.count}
+    done, history = read_checkpoint(
+        path, model=net, optimizer=optimizer, averaged=averaged, settings=settings
+    )
+    share = processes.share_of(stage.batch)
+
+    def make(step: int) -> FaceBatch:
+        rng = np.random.default_rng((stage.seed, processes.number, step))
+        return prepare(faces.batch(step, share, rng), image_size=stage.image_size, rng=rng)
+
+    parallel = processes.wrap(net, device)
+    start, sums = time.perf_counter(), []
+    for step, batch in enumerate(in_order(make, range(done, stage.steps), workers=workers), done):
+        if stage.actions and batch.actions is None:
+            raise PainLabError(f"stage {stage.name}: these faces do not tell their actions.")
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate_at(
+                step, steps=stage.steps, warm_up=stage.warm_up, highest=stage.learning_rate
+            )
+        drawn = np.random.SeedSequence((stage.seed, processes.number, step, 1))
+        torch.manual_seed(int(drawn.generate_state(1)[0]))  # which paths are dropped
+        parallel.train()
+        images, identity = batch.images.to(device), batch.identity.to(device)
+        actions = None if batch.actions is None else batch.actions.to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            logits, found = parallel(images)
+        losses = face_losses(
+            logits, found, identity, actions, label_smoothing=stage.label_smoothing
+        )
+        loss = stage.identity * losses[0] + stage.actions * losses[1]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        average_weights(averaged, net, keep=min(stage.averaging, (1 + step) / (10 + step)))
+        right = (logits.argmax(-1) == identity).float().mean()
+        sums.append(torch.stack([*(part.detach() for part in losses), right]))
+        if (step + 1) % every == 0 or step + 1 == stage.steps:
+            of_identity, of_actions, right = torch.stack(sums).mean(0).tolist()
+            sums.clear()
+            if not np.isfinite(of_identity + of_actions):
+                raise PainLabError(f"stage {stage.name}: the loss is not a number; {path} is kept.")
+            told = {"step": step + 1, "identity": of_identity, "actions": of_actions}
+            history.append(told | {"accuracy": right})
+            if processes.first:
+                write_checkpoint(
+                    path, model=net, optimizer=optimizer, averaged=averaged, step=step + 1,
+                    settings=settings, history=history,
+                )  # fmt: skip
+                left = (time.perf_counter() - start) / (step + 1 - done) * (stage.steps - step - 1)
+                say(
+                    f"{stage.name}, step {step + 1} of {stage.steps}: identity {of_identity:.3f} "
+                    f"({right:.1%} right), actions {of_actions:.3f}, {left / 60:.0f} min left"
+                )
+    processes.wait()
+    return averaged.eval()
+
+
+def prepare(batch: FaceBatch, *, image_size: int, rng: np.random.Generator) -> FaceBatch:
+    """Pictures as the network takes them: of its size, distorted, half of them mirrored."""
+    images = resize_pictures(batch.images, image_size)
+    images = rearrange(images, "b height width c -> b c height width").float() / 255
+    images = distort_faces(images, rng)
+    mirrored = torch.from_numpy(rng.random(len(images)) < 0.5)
+    images = torch.where(rearrange(mirrored, "b -> b 1 1 1"), images.flip(-1), images)
+    actions = batch.actions
+    if actions is not None:
+        actions = torch.where(rearrange(mirrored, "b -> b 1"), actions[:, OTHER_SIDE], actions)
+    return FaceBatch(2 * images - 1, batch.identity, actions)
+
+
+def resize_pictures(
+    images: UInt8[Tensor, "b height width c"], size: int
+) -> UInt8[Tensor, "b size size c"]:
+    """Pictures of another size; smaller ones are means over the pixels that they replace."""
+    import cv2
+
+    if images.shape[1:3] == (size, size):
+        return images
+    way = cv2.INTER_AREA if size < images.shape[1] else cv2.INTER_LINEAR
+    resized = [cv2.resize(image.numpy(), (size, size), interpolation=way) for image in images]
+    return torch.from_numpy(np.stack(resized))
+
+
+def _other_side(name: str) -> str:
+    """The action of the other half of the face, or the same one."""
+    for side, other in (("Left", "Right"), ("Right", "Left")):
+        if name.endswith(side):
+            return name.removesuffix(side) + other
+    return name
+
+
+OTHER_SIDE = [ACTIONS.index(_other_side(name)) for name in ACTIONS]
