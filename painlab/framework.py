@@ -8,13 +8,14 @@ import torch
 from einops import pack, rearrange
 from torch import Tensor, nn
 
-from painlab.config import FrameworkConfig, TemporalConfig, TNTConfig
+from painlab.alignment.network import LandmarkNet
+from painlab.config import FrameworkConfig, LandmarkNetConfig, TemporalConfig, TNTConfig
 from painlab.devices import choose_device
 from painlab.errors import ShapeError, WeightsError
 from painlab.spatial.tnt import TNT
 from painlab.temporal.transformer import TemporalTransformer
 from painlab.typing import Bool, Float
-from painlab.weights import find_weights, read_weights, write_weights
+from painlab.weights import read_model, write_weights
 
 
 class PainFramework(nn.Module):
@@ -134,7 +135,7 @@ def save_model(model: nn.Module, path: str | Path, **about: str) -> Path:
     """Save a model as safetensors with its configuration inside; never a pickle.
 
     Args:
-        model: a `TNT`, `TemporalTransformer` or `PainFramework`.
+        model: a `TNT`, `TemporalTransformer`, `PainFramework` or `LandmarkNet`.
         path: of the file; it appears whole or not at all.
         about: further text to keep in it, such as ``licence="CC0"`` or ``trained_on="…"``.
 
@@ -160,21 +161,12 @@ def load_model(path_or_name: str | Path, *, device: str | torch.device = "cpu") 
         WeightsError: where the file is missing, damaged, no safetensors file, not painlab's, or
             its tensors do not fit its configuration.
     """
-    path = find_weights(path_or_name)
-    weights = read_weights(path)
-    model = MODELS[type(weights.config)](weights.config)
-    expected, found = model.state_dict(), weights.tensors
-    for name, value in expected.items():
-        if name not in found or found[name].shape != value.shape:
-            what = "is missing" if name not in found else f"has shape {tuple(found[name].shape)}"
-            raise WeightsError(
-                f"{path}: {name} {what}, which its own configuration does not allow."
-            )
-    if extra := sorted(set(found) - set(expected)):
-        raise WeightsError(f"{path}: {extra[0]} belongs to no part of its own configuration.")
-    model.load_state_dict({name: value.float() for name, value in found.items()})
-    model.about = weights.about
-    return model.to(choose_device(device)).eval()
+    return read_model(path_or_name, MODELS).to(choose_device(device))
 
 
-MODELS = {TNTConfig: TNT, TemporalConfig: TemporalTransformer, FrameworkConfig: PainFramework}
+MODELS = {
+    TNTConfig: TNT,
+    TemporalConfig: TemporalTransformer,
+    FrameworkConfig: PainFramework,
+    LandmarkNetConfig: LandmarkNet,
+}

@@ -1,10 +1,11 @@
 """Weights on a disk: safetensors files that carry their configuration, and nothing pickled."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from painlab.config import config_from_dict, config_to_dict
 from painlab.errors import PainLabError, WeightsError
@@ -99,6 +100,38 @@ def read_weights(path: str | Path) -> Weights:
             f"{path}: its configuration cannot be used ({str(error).rstrip('.')})."
         ) from error
     return Weights(tensors, config, metadata)
+
+
+def read_model(path_or_name: str | Path, makers: dict[type, Callable[..., nn.Module]]) -> nn.Module:
+    """The model of a weights file in evaluation mode and float32; its ``about`` is the file's.
+
+    Args:
+        path_or_name: a file, or the name of weights that come with painlab.
+        makers: what makes a model of a configuration, by the configuration's class.
+
+    Raises:
+        WeightsError: where the file cannot be read, holds another kind of model, or its tensors do
+            not fit its configuration.
+    """
+    path = find_weights(path_or_name)
+    weights = read_weights(path)
+    if type(weights.config) not in makers:
+        wanted = " or ".join(sorted(make.__name__ for make in makers.values()))
+        kind = type(weights.config).__name__.removesuffix("Config")
+        raise WeightsError(f"{path} holds a {kind}, and a {wanted} is needed.")
+    model = makers[type(weights.config)](weights.config)
+    expected, found = model.state_dict(), weights.tensors
+    for name, value in expected.items():
+        if name not in found or found[name].shape != value.shape:
+            what = "is missing" if name not in found else f"has shape {tuple(found[name].shape)}"
+            raise WeightsError(
+                f"{path}: {name} {what}, which its own configuration does not allow."
+            )
+    if extra := sorted(set(found) - set(expected)):
+        raise WeightsError(f"{path}: {extra[0]} belongs to no part of its own configuration.")
+    model.load_state_dict({name: value.to(expected[name].dtype) for name, value in found.items()})
+    model.about = weights.about
+    return model.eval()
 
 
 def _is_pickle(path: Path) -> bool:
