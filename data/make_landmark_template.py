@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
+from painlab.alignment.pose import MIRRORED
+
 ASSET = Path(__file__).resolve().parents[1] / "painlab" / "assets" / "landmarks68.safetensors"
 
 # Vertices of the base mesh, chosen by eye on pictures of the mesh and checked on photographs.
@@ -42,12 +44,6 @@ LEFT_HALF = {
 }  # fmt: skip
 NOSE_OF_MTCNN = 294  # MTCNN marks the tip of the nose 2 mm above landmark 30
 
-# The landmark on the other side of the face.
-MIRRORED = np.array([
-    *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
-    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
-    54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
-])  # fmt: skip
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
 MILLIMETRES = 100  # MakeHuman counts in decimetres
 

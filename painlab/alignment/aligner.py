@@ -10,8 +10,8 @@ import torch
 
 from painlab.alignment.detect import FaceDetector
 from painlab.alignment.follow import FaceFollower
-from painlab.alignment.landmarks import landmark_source
 from painlab.alignment.pose import head_angles
+from painlab.alignment.sources import landmark_source
 from painlab.alignment.warp import similarity_3d, warp_frame
 from painlab.devices import choose_device
 from painlab.errors import PainLabError, ShapeError
@@ -65,14 +65,16 @@ class AlignedClip:
 class FaceAligner:
     """Finds a face in every frame and brings it upright, to the middle and to one size.
 
-    MTCNN finds the face and follows it (`FaceFollower`), FAN or the embedded fit places 68
+    MTCNN finds the face and follows it (`FaceFollower`), FAN or the embedded network places 68
     landmarks in three dimensions, and the head's pose decides the warp (`similarity_3d`), as in
     section III-A of the paper. Where there are several faces the followed one is taken, at
     first the largest.
 
     Args:
-        landmarks: "fan" is the paper's network, downloaded if need be; "embedded" a fit to
-            MTCNN's five points that needs nothing; "auto" FAN if its weights are already there.
+        landmarks: "fan" is the paper's network, downloaded if need be; "embedded" a small one
+            that comes with painlab, trained on rendered faces (it has never seen a person in
+            pain) and checked by a fit; "fitted" a fit to MTCNN's five points, which needs no
+            weights of its own; "auto" FAN if its weights are already there, else "embedded".
         size: pixels along each side of the aligned pictures.
         device: where the networks run; by default a GPU if there is one.
         min_face: pixels of the smallest face to look for; by default a sixteenth of the shorter
@@ -84,7 +86,8 @@ class FaceAligner:
 
     Raises:
         PainLabError: where a setting is impossible.
-        AlignmentError: where weights are missing or damaged.
+        AlignmentError: where weights of MTCNN or FAN are missing or damaged.
+        WeightsError: where the embedded network's are.
     """
 
     def __init__(
@@ -120,7 +123,7 @@ class FaceAligner:
 
     @property
     def landmarks_used(self) -> str:
-        """ "fan" or "embedded"."""
+        """ "fan", "embedded" or "fitted"."""
         return self.source.name
 
     @property

@@ -1,18 +1,12 @@
 """The 68 landmarks of a face, from a fit of a 3D head to MTCNN's five points.
 
-This is what painlab uses where FAN's weights are not at hand (`painlab.alignment.fan`).
+It is where the network of `painlab.alignment.embedded` looks first, and what it is checked by.
 """
 
-import logging
-from functools import cache
-
 import numpy as np
-import torch
 
-from painlab.alignment.fan import FanLandmarks, fan_cached, fan_folder
 from painlab.alignment.mtcnn import Faces
 from painlab.alignment.pose import load_template, rotation_matrix
-from painlab.errors import PainLabError
 from painlab.typing import Float
 
 DISTANCE = 1000.0  # millimetres from the camera to the head: a face filmed on purpose
@@ -24,8 +18,6 @@ SPREAD = np.array([[1.5, 1.5], [1.5, 1.5], [2.0, 3.5], [3.0, 5.0], [3.0, 5.0]])
 # the corners of the mouth, would be read as a bow of the head.
 USUAL = np.array([30.0, 10.0])
 STEPS = 12
-
-logger = logging.getLogger("painlab")
 
 
 def project(head: Float[np.ndarray, "k 6"], shape: Float[np.ndarray, "j 3"]):
@@ -76,10 +68,13 @@ def fit_five_points(points: Float[np.ndarray, "k 5 2"]) -> Float[np.ndarray, "k 
     return project(head, template.points).astype(np.float32)
 
 
-class EmbeddedLandmarks:
-    """Landmarks by `fit_five_points`: needs no weights besides MTCNN's."""
+class FittedLandmarks:
+    """Landmarks by `fit_five_points` alone: the average head, turned and moved.
 
-    name = "embedded"
+    Every face gets the same shape. It is what `EmbeddedLandmarks` is checked by, and compared with.
+    """
+
+    name = "fitted"
 
     def __call__(self, frames, faces: Faces) -> Float[np.ndarray, "k 68 3"]:
         """The landmarks of one face a frame. Only the five points count, not the pixels."""
@@ -88,31 +83,3 @@ class EmbeddedLandmarks:
     def describe(self) -> dict[str, str]:
         """What a store or a model records of its landmarks."""
         return {"landmarks": self.name, "template": load_template().digest}
-
-
-def landmark_source(landmarks: str, *, device: torch.device):
-    """The landmarks to use: "fan", "embedded", or with "auto" FAN where its weights are cached.
-
-    Raises:
-        PainLabError: for another name, and with "fan" where FAN's weights cannot be had.
-    """
-    if landmarks not in ("auto", "fan", "embedded"):
-        raise PainLabError(
-            f'landmarks={landmarks!r} is not known; use "auto", "fan" or "embedded".'
-        )
-    if landmarks == "auto":
-        landmarks = "fan" if fan_cached() else "embedded"
-        _say_once(landmarks)
-    return FanLandmarks(device=device) if landmarks == "fan" else EmbeddedLandmarks()
-
-
-@cache
-def _say_once(landmarks: str) -> None:
-    if landmarks == "fan":
-        logger.info("Landmarks: FAN, with the weights in %s.", fan_folder())
-    else:
-        logger.warning(
-            "Landmarks: embedded (a fit to five points), because FAN or its weights are not here "
-            '(%s); FaceAligner(landmarks="fan") says what is missing, or downloads it.',
-            fan_folder(),
-        )

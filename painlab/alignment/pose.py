@@ -19,6 +19,12 @@ LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)
 # Points on bone: temples, nose and eye corners. Brows, mouth and chin move when a face is in pain
 # and must not look like a turn of the head.
 RIGID = [0, 1, 15, 16, *range(27, 36), 36, 39, 42, 45]
+# The landmark on the other side of the face, for each.
+MIRRORED = [
+    *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
+    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+    54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
+]  # fmt: skip
 
 
 class Template(NamedTuple):

@@ -12,6 +12,7 @@ from einops import rearrange, reduce
 from torch import Tensor
 
 from painlab.alignment.network import LandmarkNet
+from painlab.alignment.pose import MIRRORED
 from painlab.config import LandmarkNetConfig
 from painlab.training.checkpoint import read_checkpoint, write_checkpoint
 from painlab.training.distort import distort
@@ -20,11 +21,6 @@ from painlab.typing import Float, UInt8
 
 SEED_OF_PEOPLE = 1001  # SynthPain's own people have seeds from 0 on
 OUTER_CORNERS = (36, 45)
-MIRRORED = [
-    *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
-    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
-    54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
-]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,10 +85,10 @@ def test_a_4k_frame(aligner, astronaut):
 
 
 def test_size_is_the_callers(portrait):
-    aligner = pl.FaceAligner(landmarks="embedded", size=96, device="cpu")
+    aligner = pl.FaceAligner(landmarks="fitted", size=96, device="cpu")
     small = aligner(portrait[None])
     assert small.frames.shape == (1, 96, 96, 3)
-    large = pl.FaceAligner(landmarks="embedded", device="cpu")(portrait[None])
+    large = pl.FaceAligner(landmarks="fitted", device="cpu")(portrait[None])
     ratio = small.transforms[0, :, :2] / large.transforms[0, :, :2]
     assert np.allclose(ratio, 96 / 224)
 
@@ -168,7 +168,7 @@ def test_two_calls_know_nothing_of_each_other(aligner, portrait):
 
 def test_clips_of_different_size_are_not_joined(clip):
     _, aligned = clip
-    other = pl.FaceAligner(landmarks="embedded", size=64, device="cpu")
+    other = pl.FaceAligner(landmarks="fitted", size=64, device="cpu")
     with pytest.raises(PainLabError, match="one size"):
         pl.AlignedClip.join([aligned, other(np.zeros((1, 40, 40, 3), np.uint8))])
 
@@ -178,7 +178,10 @@ def test_the_description_tells_aligners_apart(aligner):
     assert description["landmarks"] == aligner.landmarks_used == "embedded"
     assert description["size"] == 224
     assert description["detector"].startswith("facenet-pytorch 2.5")
-    assert len(description["template"]) == 10
+    assert len(description["template"]) == len(description["weights"]) == 10
+    fitted = pl.FaceAligner(landmarks="fitted", device="cpu")
+    assert fitted.description["landmarks"] == fitted.landmarks_used == "fitted"
+    assert "weights" not in fitted.description
 
 
 @pytest.mark.gpu

@@ -1,4 +1,4 @@
-"""The embedded fit: heads projected at a known pose are recovered, and who is chosen."""
+"""The fit to five points: heads projected at a known pose are recovered; and who is chosen."""
 
 import logging
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from painlab.alignment import fan, head_angles, landmarks, pose
+from painlab.alignment import fan, head_angles, landmarks, pose, sources
+from painlab.alignment.mtcnn import Faces
 from painlab.errors import PainLabError
 
 CPU = torch.device("cpu")
@@ -68,19 +69,27 @@ def test_the_same_points_elsewhere_and_larger_give_the_same_face():
     assert np.allclose(other, once * 3 + [1000, -40, 0], atol=0.05)
 
 
+def test_fitted_landmarks_look_at_the_five_points_only():
+    points = np.concatenate([seen(yaw=yaw)[..., :2] for yaw in (-20, 30)])
+    faces = Faces.none(2)._replace(points=points)
+    source = sources.landmark_source("fitted", device=CPU)
+    assert np.array_equal(source([None, None], faces), landmarks.fit_five_points(points))
+    assert source.describe() == {"landmarks": "fitted", "template": pose.load_template().digest}
+
+
 def test_an_unknown_name_is_refused():
-    with pytest.raises(PainLabError, match=r'"auto", "fan" or "embedded"'):
-        landmarks.landmark_source("dlib", device=CPU)
+    with pytest.raises(PainLabError, match=r'"auto", "fan", "embedded" or "fitted"'):
+        sources.landmark_source("dlib", device=CPU)
 
 
-def test_auto_takes_the_embedded_fit_where_fan_is_not_cached_and_says_so_once(
+def test_auto_takes_the_embedded_network_where_fan_is_not_cached_and_says_so_once(
     tmp_path, monkeypatch, caplog
 ):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    landmarks._say_once.cache_clear()
+    sources._say_once.cache_clear()
     with caplog.at_level(logging.INFO, logger="painlab"):
-        sources = [landmarks.landmark_source("auto", device=CPU) for _ in range(3)]
-    assert {source.name for source in sources} == {"embedded"}
+        found = [sources.landmark_source("auto", device=CPU) for _ in range(3)]
+    assert {source.name for source in found} == {"embedded"}
     assert len(caplog.messages) == 1
     assert str(tmp_path) in caplog.messages[0]
     assert list(tmp_path.rglob("*")) == []  # nothing was downloaded or made
@@ -88,13 +97,13 @@ def test_auto_takes_the_embedded_fit_where_fan_is_not_cached_and_says_so_once(
 
 def test_auto_takes_fan_only_when_all_its_weights_are_there(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(landmarks, "FanLandmarks", lambda device: "FAN")
-    landmarks._say_once.cache_clear()
+    monkeypatch.setattr(sources, "FanLandmarks", lambda device: "FAN")
+    sources._say_once.cache_clear()
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     (folder / fan.FAN_FILES[0]).touch()
-    assert landmarks.landmark_source("auto", device=CPU).name == "embedded"
+    assert sources.landmark_source("auto", device=CPU).name == "embedded"
     (folder / fan.FAN_FILES[1]).touch()
     with caplog.at_level(logging.INFO, logger="painlab"):
-        assert landmarks.landmark_source("auto", device=CPU) == "FAN"
+        assert sources.landmark_source("auto", device=CPU) == "FAN"
     assert "FAN" in caplog.text
