@@ -3,34 +3,13 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TypeVar
 
-import numpy as np
-from torch import Tensor
+from painlab.datasets.faces import FaceBatch, Faces
 
-from painlab.typing import Float, Int, UInt8
+__all__ = ["FaceBatch", "Faces", "in_order"]
 
 T = TypeVar("T")
-
-
-class FaceBatch(NamedTuple):
-    """Pictures of faces, whose they are, and where it is known what the faces do."""
-
-    images: UInt8[Tensor, "b height width c"]
-    identity: Int[Tensor, "b"]
-    actions: Float[Tensor, "b actions"] | None
-
-
-class Faces(Protocol):
-    """Where pictures of faces come from: `RenderedFaces`, `FaceFolder`."""
-
-    identities: int
-
-    def batch(self, step: int, count: int, rng: np.random.Generator) -> FaceBatch:
-        """So many pictures, as the generator decides."""
-
-    def describe(self) -> dict:
-        """What decides the pictures: a checkpoint belongs to it."""
 
 
 def in_order(make: Callable[[int], T], steps: range, *, workers: int) -> Iterator[T]:

@@ -26,6 +26,8 @@ class Processes:
         """What ``torchrun`` tells in the environment; alone where it tells nothing."""
         if "WORLD_SIZE" not in os.environ:
             return cls.alone()
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
         if not torch.distributed.is_initialized():
             torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
         return cls(torch.distributed.get_rank(), torch.distributed.get_world_size())
@@ -50,12 +52,21 @@ class Processes:
         if self.count == 1:
             return model
         ids = [device.index] if device.type == "cuda" else None
-        # a stage may leave the head of identities or of actions without a gradient
-        return nn.parallel.DistributedDataParallel(
-            model, device_ids=ids, find_unused_parameters=True
-        )
+        return nn.parallel.DistributedDataParallel(model, device_ids=ids)
 
     def wait(self) -> None:
         """Until all are here: the first has written its checkpoint."""
         if self.count > 1:
             torch.distributed.barrier()
+
+    def end(self) -> None:
+        """Let go of the others."""
+        if self.count > 1 and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
+
+def device_of_process(device: torch.device) -> torch.device:
+    """The accelerator of this process, where ``torchrun`` started one for each of a machine's."""
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return device

@@ -5,8 +5,9 @@ face does, so facial actions are learned as well; the authors' 2024 paper (PainV
 data in the same place.
 """
 
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,6 +29,9 @@ from painlab.training.distort import distort_faces
 from painlab.training.parallel import Processes
 from painlab.training.recipe import average_weights, learning_rate_at, make_optimizer
 from painlab.typing import Float, Int, UInt8
+from painlab.weights import write_weights
+
+RESULT = "tnt.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,22 +109,28 @@ def pretrain(
     device: torch.device,
     every: int = 250,
     workers: int = 0,
+    about: Mapping[str, str] | None = None,
     say: Callable[[str], None] = print,
     processes: Processes | None = None,
 ) -> TNT:
     """Train a TNT stage by stage, or go on where a killed run was.
+
+    The weights of each stage, averaged over its steps, are written to ``NUMBER-NAME.safetensors``
+    for pictures of its size, those of the last one to ``tnt.safetensors`` for pictures of the
+    configured size, all in half precision (`painlab.load_model` reads them).
 
     Every step's pictures, distortions and dropped paths follow from (seed, step), so the end is the
     same however often the run was killed. On several processes (``torchrun``) the gradients are
     averaged over them, and each takes its part of every batch.
 
     Args:
-        folder: for the checkpoints, one a stage.
+        folder: for the checkpoints, one a stage, and the weights.
         stages: each with the faces that it learns from.
         config: of the TNT; by default the paper's.
         device: where the network learns.
         every: steps between checkpoints.
         workers: threads that prepare batches ahead.
+        about: what the weights files shall tell of themselves, besides these settings.
         say: told how far the run is.
         processes: those of ``torchrun``; alone if None.
 
@@ -136,6 +146,9 @@ def pretrain(
     learned_from, described = None, []
     for number, (stage, faces) in enumerate(stages, 1):
         tnt = at_resolution(tnt, stage.image_size)
+        # new heads alike in every process, and whether or not the stage before ran in this one
+        drawn = np.random.SeedSequence((stage.seed, number))
+        torch.manual_seed(int(drawn.generate_state(1)[0]))
         start = FaceNet(tnt, identities=faces.identities)
         if net is not None and learned_from == faces.describe():
             start.to_identity, start.to_actions = net.to_identity, net.to_actions
@@ -144,12 +157,40 @@ def pretrain(
         described.append({"stage": asdict(stage), "faces": learned_from})
         settings = {"stages": list(described), "config": config_to_dict(config)}
         net = _train_stage(
-            folder / f"{number}-{stage.name}.checkpoint.safetensors", stage, faces,
+            checkpoint_path(folder, number, stage), stage, faces,
             net=start.to(device), settings=settings, device=device, every=every,
             workers=workers, say=say, processes=processes,
         )  # fmt: skip
         tnt = net.tnt
-    return at_resolution(tnt, config.image_size).eval()
+        told = {**(about or {}), "settings": json.dumps(settings, sort_keys=True)}
+        if processes.first:
+            write_half(folder / f"{number}-{stage.name}.safetensors", tnt, about=told)
+    tnt = at_resolution(tnt, config.image_size).eval()
+    if processes.first:
+        write_half(folder / RESULT, tnt, about=told)
+    processes.wait()
+    return tnt
+
+
+def checkpoint_path(folder: Path, number: int, stage: Stage) -> Path:
+    """Where `pretrain` keeps a stage, counted from 1."""
+    return folder / f"{number}-{stage.name}.checkpoint.safetensors"
+
+
+def stage_history(folder: Path, number: int, stage: Stage) -> list[dict]:
+    """What a finished stage measured on the way: step, both losses and accuracy; means since the
+    entry before.
+    """
+    from safetensors import safe_open
+
+    with safe_open(checkpoint_path(folder, number, stage), "pt") as file:
+        return json.loads(file.metadata()["history"])
+
+
+def write_half(path: Path, tnt: TNT, *, about: Mapping[str, str]) -> None:
+    """Write a TNT's weights in half precision, whole or not at all."""
+    halves = {name: tensor.half().cpu() for name, tensor in tnt.state_dict().items()}
+    write_weights(path, halves, config=tnt.config, about=dict(about))
 
 
 def _train_stage(

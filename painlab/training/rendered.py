@@ -1,13 +1,13 @@
 """Rendered faces to learn from: portraits of many people, drawn into memory as they are needed."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from threading import Lock
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from painlab.datasets.side_by_side import side_by_side
 from painlab.datasets.synthpain.portraits import Portraits, draw_portraits
 from painlab.errors import DataError
 from painlab.training.batches import FaceBatch
@@ -28,11 +28,7 @@ def draw_people(
 ) -> Iterator[Portraits]:
     """Portraits of each person in turn, made in so many processes, always in the same order."""
     jobs = [(i, seed, pictures, size, crop, first) for i in people]
-    if processes <= 1:
-        yield from map(_draw_person, jobs)
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_draw_person, jobs)
+    yield from side_by_side(_draw_person, jobs, processes=processes)
 
 
 def _draw_person(job) -> Portraits:
@@ -80,6 +76,7 @@ class RenderedFaces:
         self.people = range(part, people, parts)
         self._round: int | None = None
         self._pool: tuple[Tensor, Tensor, Tensor] | None = None
+        self._lock = Lock()  # threads that prepare batches draw the pictures once, not each
 
     def describe(self) -> dict:
         """What decides the pictures: a checkpoint belongs to it."""
@@ -93,11 +90,12 @@ class RenderedFaces:
         return FaceBatch(images[rows], identity[rows], actions[rows])
 
     def _drawn(self, number: int):
-        """The pool of a round, one in memory at a time."""
-        if self._round != number:
-            self._pool = None  # its memory is needed
-            self._pool, self._round = self._draw(number), number
-        return self._pool
+        """The pool of a round; one is in memory, and while they change the one still read from."""
+        with self._lock:
+            if self._round != number:
+                self._pool = None  # its memory is needed
+                self._pool, self._round = self._draw(number), number
+            return self._pool
 
     def _draw(self, number: int):
         k = self.pictures
