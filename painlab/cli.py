@@ -1,6 +1,7 @@
 """The command line. ``painlab predict`` and ``painlab align`` are here.
 
-``painlab check-data`` is in ``cli_data``, and ``painlab synth`` in ``cli_synth``.
+``painlab check-data`` is in ``cli_data``, ``painlab synth`` in ``cli_synth``, and ``painlab
+pretrain`` in ``cli_pretrain``.
 
 Results go to the standard output, everything else to the standard error stream. The exit status
 is 0 only on success: 1 for bad input, 2 for a wrong call, 130 for an interruption.
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from painlab import __version__
 from painlab.cli_data import add_check_data
+from painlab.cli_pretrain import add_pretrain
 from painlab.cli_synth import add_synth
 from painlab.errors import PainLabError
 
@@ -77,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_align(commands)
     add_check_data(commands)
     add_synth(commands)
+    add_pretrain(commands)
     for command in commands.choices.values():
         command.epilog = LIMITS
         command.add_argument("--debug", action="store_true", help="show where an error arose")

@@ -1,0 +1,140 @@
+"""What `painlab pretrain` runs: the stages of each preset, and the faces that they learn from.
+
+Steps, sizes and rates were chosen by trial; where Table I of the paper speaks, `Stage` has it as
+its default, and a preset names what departs from it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from painlab.config import FrameworkConfig, TNTConfig
+from painlab.datasets.faces import Faces
+from painlab.errors import PainLabError
+from painlab.training.pretrain import Stage
+from painlab.training.rendered import SEED_OF_FACES, RenderedFaces
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """One way to pre-train.
+
+    Attributes:
+        stages: on rendered faces alone.
+        with_folder: where there are pictures of people too: stages that learn identities only
+            take those, stages that learn facial actions take rendered faces.
+        people, pictures: how many are rendered, and of each how many are in memory together.
+        renew: steps after which other pictures of them are rendered; None keeps the first.
+        every: steps between checkpoints.
+        config: of the TNT.
+    """
+
+    stages: tuple[Stage, ...]
+    with_folder: tuple[Stage, ...]
+    people: int
+    pictures: int
+    renew: int | None = None
+    every: int = 250
+    config: TNTConfig = field(default_factory=TNTConfig)
+
+
+LARGE = (  # of 200 epochs Table I warms up for 5
+    Stage(name="identity-112", image_size=112, steps=20_000, batch=256, warm_up=500, seed=1),
+    Stage(name="identity-224", steps=4000, batch=256, warm_up=100, seed=2),
+    Stage(name="actions", steps=8000, batch=256, warm_up=200, identity=0.2, actions=1.0, seed=3),
+)
+
+TINY = FrameworkConfig.tiny().spatial
+
+PRESETS = {
+    # seconds: to see that it works, and for tests
+    "tiny": Preset(
+        stages=(
+            Stage(name="low", image_size=32, steps=12, batch=6, actions=1.0, seed=1),
+            Stage(name="full-size", image_size=64, steps=6, batch=4, actions=1.0, seed=2),
+        ),
+        with_folder=(
+            Stage(name="identity", image_size=32, steps=12, batch=6, seed=1),
+            Stage(
+                name="actions", image_size=64, steps=6, batch=4, identity=0.2, actions=1.0, seed=2
+            ),
+        ),
+        people=3,
+        pictures=4,
+        every=6,
+        config=replace(TINY, image_size=64),
+    ),
+    # about two hours: identities and actions jointly, most of it at a quarter of the pixels
+    "two-cores": Preset(
+        stages=(
+            Stage(
+                name="low", image_size=112, steps=3500, batch=32, actions=1.0,
+                learning_rate=5e-4, warm_up=150, averaging=0.998, seed=1,
+            ),
+            Stage(
+                name="full-size", steps=400, batch=16, actions=1.0, warm_up=20,
+                averaging=0.998, seed=2,
+            ),
+        ),
+        with_folder=(
+            Stage(
+                name="identity-112", image_size=112, steps=3500, batch=32,
+                learning_rate=5e-4, warm_up=150, averaging=0.998, seed=1,
+            ),
+            Stage(
+                name="actions", steps=400, batch=16, identity=0.2, actions=1.0, warm_up=20,
+                averaging=0.998, seed=2,
+            ),
+        ),
+        people=800,
+        pictures=32,
+    ),
+    # for an accelerator
+    "full": Preset(stages=LARGE, with_folder=LARGE, people=4000, pictures=32, renew=8000),
+}  # fmt: skip
+
+
+def preset_named(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        PainLabError: where there is none.
+    """
+    if name not in PRESETS:
+        raise PainLabError(f"{name!r} is no preset of pre-training; take {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
+def pretraining_stages(
+    preset: Preset,
+    *,
+    folder: Faces | None = None,
+    seed: int = 0,
+    processes: int = 1,
+    share: tuple[int, int] = (0, 1),
+    say: Callable[[str], None] = print,
+) -> list[tuple[Stage, Faces]]:
+    """The stages of a preset, each with the faces that it learns from.
+
+    Args:
+        preset: which.
+        folder: pictures of people for the stages that learn identities only.
+        seed: another one draws other people, and shows them in another order.
+        processes: that render side by side.
+        share: as of `RenderedFaces`.
+        say: told how far the rendering is.
+    """
+    rendered = RenderedFaces(
+        people=preset.people, pictures=preset.pictures, seed=SEED_OF_FACES + seed,
+        size=preset.config.image_size, renew=preset.renew, processes=processes, share=share,
+        say=say,
+    )  # fmt: skip
+    stages = preset.stages if folder is None else preset.with_folder
+    stages = [replace(stage, seed=stage.seed + len(stages) * seed) for stage in stages]
+    return [(stage, folder if folder and not stage.actions else rendered) for stage in stages]
+
+
+def rendered_stages(
+    name: str, *, processes: int = 1, say: Callable[[str], None] = print
+) -> list[tuple[Stage, Faces]]:
+    """The stages of the preset of that name, on rendered faces alone."""
+    return pretraining_stages(preset_named(name), processes=processes, say=say)
