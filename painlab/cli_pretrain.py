@@ -81,7 +81,7 @@ def _add_faces(command) -> None:
         "there",
     )  # fmt: skip
     command.add_argument(
-        "--landmarks", choices=("auto", "fan", "embedded"), default="auto",
+        "--landmarks", choices=("auto", "fan", "embedded", "fitted"), default="auto",
         help="of --align: auto takes FAN where its weights are on this machine",
     )  # fmt: skip
     command.add_argument(
