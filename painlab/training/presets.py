@@ -67,8 +67,8 @@ PRESETS = {
     "two-cores": Preset(
         stages=(
             Stage(
-                name="low", image_size=112, steps=3500, batch=32, actions=1.0,
-                learning_rate=5e-4, warm_up=150, averaging=0.998, seed=1,
+                name="low", image_size=112, steps=3000, batch=32, actions=1.0,
+                learning_rate=7e-4, warm_up=150, averaging=0.998, seed=1,
             ),
             Stage(
                 name="full-size", steps=400, batch=16, actions=1.0, warm_up=20,
@@ -77,8 +77,8 @@ PRESETS = {
         ),
         with_folder=(
             Stage(
-                name="identity-112", image_size=112, steps=3500, batch=32,
-                learning_rate=5e-4, warm_up=150, averaging=0.998, seed=1,
+                name="identity-112", image_size=112, steps=3000, batch=32,
+                learning_rate=7e-4, warm_up=150, averaging=0.998, seed=1,
             ),
             Stage(
                 name="actions", steps=400, batch=16, identity=0.2, actions=1.0, warm_up=20,
