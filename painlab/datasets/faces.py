@@ -7,7 +7,7 @@ What takes faces takes any `Faces`; those of a folder are `FaceFolder`, rendered
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ class FaceBatch(NamedTuple):
     actions: Float[Tensor, "b actions"] | None
 
 
+@runtime_checkable  # types are checked while the tests run
 class Faces(Protocol):
     """Where pictures of faces come from: `RenderedFaces`, `FaceFolder`."""
 
