@@ -17,13 +17,12 @@ from painlab.datasets.synthpain.pain import draw_motion
 from painlab.datasets.synthpain.portraits import draw_portraits
 from painlab.datasets.synthpain.render import render_clip
 from painlab.datasets.synthpain.subjects import draw_subject
-from painlab.training.rendered import SEED_OF_FACES
+from painlab.training.embeddings import frozen_features
 
 KEPT = ROOT / "_build" / "faces"
 SIZE = 224
-SEED_OF_STRANGERS = 4001  # SEED_OF_FACES and the landmarks' 1001 are learned from, 0 is SynthPain's
+SEED_OF_STRANGERS = 4001  # 2001 and 1001 are learned from, 0 is SynthPain's
 LEVELS, TRIAL = range(5), 0
-assert SEED_OF_STRANGERS != SEED_OF_FACES
 
 
 class Pictures(NamedTuple):
@@ -170,14 +169,17 @@ def joined(parts: list[dict], key: str) -> Pictures:
     return Pictures(*arrays, key)
 
 
-def kept_features(key: str, model: torch.nn.Module, work: Callable[[], np.ndarray]) -> np.ndarray:
+def kept_features(pictures: Pictures, model: torch.nn.Module) -> np.ndarray:
     """Features from the file of these pictures and weights, made first where there is none."""
     package = Path(render.__file__).parents[2]
-    code = [p.read_bytes() for p in sorted((package / "spatial").glob("*.py"))]
+    files = [*sorted((package / "spatial").glob("*.py")), package / "layers.py"]
     tensors = [t.detach().cpu().numpy().tobytes() for t in model.state_dict().values()]
-    told = short(key, str(model.config), (package / "layers.py").read_bytes(), *code, *tensors)
+    told = short(pictures.key, str(model.config), *(p.read_bytes() for p in files), *tensors)
     path = KEPT / "features" / f"{told}.npz"
-    return kept(path, lambda: {"features": work()}, 0, lambda _: None)["features"]
+    made = kept(
+        path, lambda: {"features": frozen_features(model, pictures.images)}, 0, lambda _: None
+    )
+    return made["features"]
 
 
 def digest_of_drawing() -> str:

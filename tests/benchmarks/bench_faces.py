@@ -25,7 +25,6 @@ from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
-import numpy as np
 import torch
 from _faces import (
     SEED_OF_STRANGERS,
@@ -41,7 +40,7 @@ from _record import record
 
 import painlab as pl
 from painlab.config import config_from_dict
-from painlab.training.embeddings import frozen_features, mean_colour, small_pixels, untrained
+from painlab.training.embeddings import mean_colour, small_pixels, untrained
 from painlab.training.probe import PAIN_ACTIONS, Reading, interval, pain_actions, probe_actions
 from painlab.training.verification import Verification, verify
 
@@ -124,13 +123,9 @@ def digest(model: torch.nn.Module) -> str:
 def embeddings(models: dict[str, pl.TNT], *sets: Pictures):
     """Each embedding's name, and its features of each set, one embedding at a time."""
     for name, model in models.items():
-        yield name, [kept_features(s.key, model, lambda s=s: _features(model, s)) for s in sets]
+        yield name, [kept_features(s, model) for s in sets]
     for name, embed in PLAIN.items():
         yield name, [embed(s.images) for s in sets]
-
-
-def _features(model: pl.TNT, pictures: Pictures) -> np.ndarray:
-    return frozen_features(model, pictures.images)
 
 
 def verification(models: dict[str, pl.TNT], options) -> tuple[dict, dict]:
