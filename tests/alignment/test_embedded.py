@@ -79,6 +79,11 @@ def in_crops(points, crops):
     return np.concatenate([np.stack(flat), points[..., 2:] * zoom[:, None, None]], 2)
 
 
+def in_mirror(points):
+    """The same in the mirror image of the crop."""
+    return points[:, pose.MIRRORED] * np.array([-1, 1, 1]) + np.array([SIZE - 1, 0, 0])
+
+
 def test_the_crop_is_that_of_training_without_its_shake(heads):
     for points in heads:
         expected = portraits._frame(points, 128, "loose", Still())
@@ -104,12 +109,15 @@ def test_what_the_network_says_comes_back_in_pixels_of_the_frames(source, frames
     true = heads + np.array([1.5, -2.0, 0.5], np.float32)
     fitted = landmarks.fit_five_points(faces.points)
     crops = [[embedded.loose_crop(p, size=SIZE) for p in points] for points in (fitted, true)]
-    source.network = Told(*(in_crops(true, transforms) for transforms in crops))
+    first, second = (in_crops(true, transforms) for transforms in crops)
+    source.network = Told(first, second, in_mirror(second))
     found = source(frames, faces)
     assert found.dtype == np.float32
     assert np.abs(found - true).max() < 0.02
     assert (source.placed, source.fallbacks) == (3, 0)
-    assert [tuple(images.shape) for images in source.network.seen] == [(3, 3, SIZE, SIZE)] * 2
+    _, upright, mirrored = source.network.seen
+    assert torch.equal(mirrored, upright.flip(-1))
+    assert upright.shape == (3, 3, SIZE, SIZE)
 
 
 def test_the_network_sees_the_pixels_of_the_crop_from_0_to_1(source, frames, heads):
@@ -150,7 +158,8 @@ def test_one_failure_leaves_the_other_faces_alone(source, frames, faces, heads):
     first = in_crops(heads, crops)
     first[1, 40, 2] = np.nan
     again = [embedded.loose_crop(points, size=SIZE) for points in heads[[0, 2]]]
-    source.network = Told(first, in_crops(heads[[0, 2]], again))
+    second = in_crops(heads[[0, 2]], again)
+    source.network = Told(first, second, in_mirror(second))
     found = source(frames, faces)
     assert np.abs(found[[0, 2]] - heads[[0, 2]]).max() < 0.02
     assert np.array_equal(found[1], fitted[1])
@@ -160,7 +169,8 @@ def test_one_failure_leaves_the_other_faces_alone(source, frames, faces, heads):
 def test_a_second_look_that_fails_leaves_the_first(source, frames, faces, heads):
     fitted = landmarks.fit_five_points(faces.points)
     crops = [embedded.loose_crop(points, size=SIZE) for points in fitted]
-    source.network = Told(in_crops(heads, crops), np.full((3, 68, 3), np.nan))
+    unknown = np.full((3, 68, 3), np.nan)
+    source.network = Told(in_crops(heads, crops), unknown, unknown)
     assert np.abs(source(frames, faces) - heads).max() < 0.02
     assert (source.placed, source.fallbacks) == (3, 0)
 
@@ -170,10 +180,18 @@ def test_untrained_weights_give_the_fit(source, frames, faces):
     assert source.fallbacks == 3
 
 
+def test_with_the_mirror_image_two_answers_are_averaged(source, frames, heads):
+    crops = [embedded.loose_crop(points, size=SIZE) for points in heads]
+    wrong = np.array([0.5, -0.25, 1.0])
+    answers = in_crops(heads, crops) + wrong, in_mirror(in_crops(heads, crops) - wrong)
+    source.network = Told(*answers)
+    assert np.abs(source.look(frames, heads, mirror=True) - heads).max() < 0.02
+
+
 def test_many_faces_pass_in_batches_as_alone(source, frames, heads, monkeypatch):
-    together = source.look(frames, heads)
+    together = source.look(frames, heads, mirror=True)
     monkeypatch.setattr(embedded, "BATCH", 2)
-    assert np.allclose(source.look(frames, heads), together, atol=1e-3)
+    assert np.allclose(source.look(frames, heads, mirror=True), together, atol=1e-3)
     assert source.look([], heads[:0]).shape == (0, 68, 3)
 
 
