@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from threading import Thread
@@ -37,7 +38,8 @@ def side_by_side(
     ) as pool:
         try:
             for job in jobs:
-                ahead.append(pool.submit(work, job))
+                with _no_interruption():
+                    ahead.append(pool.submit(work, job))
                 if len(ahead) >= AHEAD * processes:
                     yield ahead.popleft().result()
             while ahead:
@@ -50,6 +52,19 @@ def side_by_side(
         finally:
             for future in ahead:
                 future.cancel()
+
+
+@contextmanager
+def _no_interruption():
+    """For this thread, and for good for the processes that it starts meanwhile."""
+    if os.name == "nt":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin() -> None:
