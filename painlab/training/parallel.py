@@ -2,11 +2,14 @@
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import nn
 
 from painlab.errors import PainLabError
+
+LONGEST_WAIT = timedelta(days=7)  # the others wait while one aligns a folder of faces
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,10 @@ class Processes:
         if device.type == "cuda":
             torch.cuda.set_device(device)
         if not torch.distributed.is_initialized():
-            torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            torch.distributed.init_process_group(
+                "nccl" if device.type == "cuda" else "gloo",
+                timeout=LONGEST_WAIT,
+            )
         return cls(torch.distributed.get_rank(), torch.distributed.get_world_size())
 
     @property

@@ -159,6 +159,7 @@ def pretrain(
         start = FaceNet(tnt, identities=faces.identities)
         if net is not None and learned_from == faces.describe():
             start.to_identity, start.to_actions = net.to_identity, net.to_actions
+            start.standardise = net.standardise
         learned_from = faces.describe()
         # a stage starts from what the ones before made: its checkpoint belongs to all of them
         described.append({"stage": asdict(stage), "faces": learned_from})
@@ -234,6 +235,11 @@ def _train_stage(
         path, model=net, optimizer=optimizer, averaged=averaged, settings=settings
     )
     share = processes.share_of(stage.batch)
+    if share < 2:
+        raise PainLabError(
+            f"stage {stage.name}: standardising takes at least two pictures a process in each "
+            f"batch, not {share}."
+        )
 
     def make(step: int) -> FaceBatch:
         rng = np.random.default_rng((stage.seed, processes.number, step))

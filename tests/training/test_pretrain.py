@@ -321,7 +321,9 @@ class TestRuns:
         with pytest.raises(PainLabError, match="the loss is not a number"):
             run(tmp_path, faces, (replace(LOW, learning_rate=1e30, weight_decay=0.0, steps=9),))
 
-    def test_impossible_stages(self):
+    def test_impossible_stages(self, tmp_path, faces):
+        with pytest.raises(PainLabError, match="at least two pictures a process"):
+            run(tmp_path, faces, (replace(LOW, batch=1),))
         for wrong in ({"steps": 0}, {"batch": 0}, {"identity": 0.0, "actions": 0.0}):
             with pytest.raises(PainLabError, match="a stage needs"):
                 replace(LOW, **wrong)
