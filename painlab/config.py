@@ -212,7 +212,7 @@ class LandmarkNetConfig:
     """
 
     image_size: int = 128  # pixels of a side
-    channels: tuple[int, ...] = (16, 32, 64, 112)
+    channels: tuple[int, ...] | list[int] = (16, 32, 64, 112)
     map_channels: int = 48  # of the maps that the landmarks are read from
     landmarks: int = 68
 

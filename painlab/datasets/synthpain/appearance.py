@@ -62,14 +62,23 @@ def make_body(subject: Subject) -> Body:
     return Body(person=person, neutral=neutral, hair=hair, surface=surface)
 
 
+LASH_ROOT = 0.8  # millimetres between a lash's root and the skin, at most
+
+
 def _shorten_lashes(points: Float[np.ndarray, "v xyz"], length: float) -> None:
-    """Draw the lashes' vertices towards the lids, in place; 1 leaves them as they are."""
+    """Draw the lashes' vertices towards their roots, in place; 1 leaves them as they are.
+
+    The roots are the lashes' own vertices that touch the skin: the skin nearest to a lash's tip is
+    the fold above the lid, and lashes drawn towards it would cover the lid like paint.
+    """
     head = load_head()
     lashes = np.unique(head.triangles[head.of("lashes")])
-    lids = np.unique(head.triangles[head.of("skin")])
-    away = np.linalg.norm(points[lashes, None] - points[lids], axis=-1)  # (lashes lids)
-    root = points[lids[away.argmin(axis=1)]]
-    points[lashes] = root + np.float32(0.15 + 0.75 * length) * (points[lashes] - root)
+    skin = np.unique(head.triangles[head.of("skin")])
+    away = np.linalg.norm(points[lashes, None] - points[skin], axis=-1).min(axis=1)
+    roots = lashes[away < LASH_ROOT]
+    away = np.linalg.norm(points[lashes, None] - points[roots], axis=-1)  # (lashes roots)
+    root = points[roots[away.argmin(axis=1)]]
+    points[lashes] = root + np.float32(0.1 + 0.5 * length) * (points[lashes] - root)
 
 
 def skin_normals(points: Float[np.ndarray, "v xyz"]) -> Float[np.ndarray, "v xyz"]:
