@@ -10,7 +10,6 @@ of its young adult women and men. The package is read as files and never importe
 import argparse
 import gzip
 import importlib.util
-import json
 import re
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from painlab.alignment.pose import MIRRORED
+from painlab.weights import with_sorted_header
 
 ASSET = Path(__file__).resolve().parents[1] / "painlab" / "assets" / "landmarks68.safetensors"
 
@@ -162,18 +162,9 @@ def metadata_of(package: Path) -> dict[str, str]:
 
 
 def write_asset(path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
-    """Write a safetensors file, the same bytes each time; whole or not at all.
-
-    safetensors puts the metadata down in another order each time: the header's length and the
-    places of the arrays stay, so that the header can be written anew with its keys sorted.
-    """
-    data = save(arrays, metadata=metadata)
-    start = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:start])
-    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    assert len(text) <= start - 8, "safetensors writes its header otherwise than this expects"
+    """Write a safetensors file, the same bytes each time; whole or not at all."""
     part = path.with_name(path.name + ".part")
-    part.write_bytes(data[:8] + text.ljust(start - 8) + data[start:])
+    part.write_bytes(with_sorted_header(save(arrays, metadata=metadata)))
     part.replace(path)
 
 

@@ -48,9 +48,6 @@ def write_weights(
     Raises:
         WeightsError: where the folder cannot be written to.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
     from painlab import __version__
 
     path = Path(path)
@@ -59,14 +56,41 @@ def write_weights(
         "painlab": __version__,
         "config": json.dumps(config_to_dict(config), sort_keys=True),
     }
+    write_tensors(path, tensors, metadata=metadata)
+    return path
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str]) -> None:
+    """Write a safetensors file, the same bytes each time; whole or not at all.
+
+    Raises:
+        WeightsError: where it cannot be written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save
+
     part = path.with_name(path.name + ".part")
     try:
-        save_file({k: v.detach().contiguous() for k, v in tensors.items()}, part, metadata=metadata)
+        whole = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+        part.write_bytes(with_sorted_header(save(whole, metadata=metadata)))
         part.replace(path)
     except (OSError, SafetensorError) as error:
         part.unlink(missing_ok=True)
         raise WeightsError(f"{path}: cannot be written ({error}).") from error
-    return path
+
+
+def with_sorted_header(data: bytes) -> bytes:
+    """The same safetensors file with the keys of its header in order.
+
+    safetensors puts the metadata down in another order each time: the header's length and the
+    places of the tensors stay, so that the header can be written anew.
+    """
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    if len(text) > start - 8:
+        raise WeightsError("safetensors writes its header otherwise than painlab expects.")
+    return data[:8] + text.ljust(start - 8) + data[start:]
 
 
 def read_weights(path: str | Path) -> Weights:

@@ -134,3 +134,12 @@ def test_nothing_half_written_stays(tmp_path):
 @pytest.mark.gpu
 def test_loading_onto_a_gpu(saved):
     assert next(pl.load_model(saved, device="cuda").parameters()).is_cuda
+
+
+def test_the_same_weights_are_the_same_bytes_and_open_to_all(tmp_path):
+    model = pl.TNT(pl.TNTConfig(image_size=32, depth=1))
+    once = pl.save_model(model, tmp_path / "a.safetensors", licence="CC0", name="x", more="y")
+    again = pl.save_model(model, tmp_path / "b.safetensors", more="y", name="x", licence="CC0")
+    assert once.read_bytes() == again.read_bytes()
+    (tmp_path / "plain").touch()
+    assert once.stat().st_mode == (tmp_path / "plain").stat().st_mode

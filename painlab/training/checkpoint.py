@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from painlab.errors import WeightsError
+from painlab.weights import write_tensors
 
 
 def write_checkpoint(
@@ -27,24 +28,25 @@ def write_checkpoint(
 
     `settings` say what the run is; `read_checkpoint` refuses to go on with others. `averaged` is a
     running mean of the model's weights, `history` what was measured on the way (JSON).
-    """
-    from safetensors.torch import save_file
 
+    Raises:
+        WeightsError: where it cannot be written.
+    """
     tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
     if averaged is not None:
         tensors |= {f"averaged.{name}": t for name, t in averaged.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{key}": torch.as_tensor(t) for key, t in state.items()}
-    tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     metadata = {
         "step": str(step),
         "settings": json.dumps(settings, sort_keys=True),
         "history": json.dumps(history or []),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    save_file(tensors, part, metadata=metadata)
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be written ({error}).") from error
+    write_tensors(path, tensors, metadata=metadata)
 
 
 def read_checkpoint(
