@@ -93,9 +93,11 @@ def _add_command(commands, name: str, *, run, help: str) -> argparse.ArgumentPar
     command.add_argument("--json", action="store_true", help="print JSON for programs")
     command.add_argument(
         "--landmarks",
-        choices=("auto", "fan", "embedded"),
+        choices=("auto", "fan", "embedded", "fitted"),
         default="auto",
-        help="auto takes FAN where its weights are on this machine, embedded needs none",
+        help="fan: the paper's network; embedded: a small network that comes with painlab, learned "
+        "from rendered faces; fitted: an average head on five points; auto: FAN where its weights "
+        "are on this machine, else embedded",
     )
     command.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one by default")
     command.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")

@@ -82,7 +82,7 @@ def _add_faces(command) -> None:
     )  # fmt: skip
     command.add_argument(
         "--landmarks", choices=("auto", "fan", "embedded", "fitted"), default="auto",
-        help="of --align: auto takes FAN where its weights are on this machine",
+        help="of --align: auto takes FAN where its weights are on this machine, else embedded",
     )  # fmt: skip
     command.add_argument(
         "--partial", action="store_true",

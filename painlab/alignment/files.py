@@ -74,7 +74,7 @@ def align_video(
         path: the video.
         output: an .mp4 file for the aligned faces (black where there is none).
         data: a .safetensors file for boxes, confidence, landmarks, transforms, angles and found.
-        landmarks: "auto", "fan" or "embedded", as for `FaceAligner`.
+        landmarks: "auto", "fan", "embedded" or "fitted", as for `FaceAligner`.
         size: pixels of a side of the aligned faces.
         device: of the networks; a GPU where there is one if None.
         progress: show a progress bar on the standard error stream.
