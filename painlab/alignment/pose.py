@@ -16,9 +16,9 @@ from painlab.typing import Float
 from painlab.weights import ASSETS
 
 LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)
-# Points on bone: temples, nose and eye corners. Brows, mouth and chin move when a face is in pain
-# and must not look like a turn of the head.
-RIGID = [0, 1, 15, 16, *range(27, 36), 36, 39, 42, 45]
+# Points on bone that can be seen: nose and eye corners. Brows, mouth and chin move when a face is in
+# pain and must not look like a turn of the head; hair covers temples, whose places are then guesses.
+RIGID = [*range(27, 36), 36, 39, 42, 45]
 # The landmark on the other side of the face, for each.
 MIRRORED = [
     *range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31,
