@@ -33,7 +33,7 @@ LEARNED_FROM = (
     "rendered faces of people who do not exist; it has never seen a person, nor anyone in pain"
 )
 LANDMARKS = {
-    "two-cores": LandmarkTraining(steps=4500),
+    "two-cores": LandmarkTraining(),
     "full": LandmarkTraining(people=1600, pictures=60, steps=40_000, batch=128, warm_up=1000),
 }
 

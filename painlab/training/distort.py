@@ -33,23 +33,30 @@ def distort_faces(
     return degrade(cover(recolour(images, rng), rng), rng).clamp(0, 1)
 
 
-def move(images, landmarks, rng, *, turn=10.0, zoom=0.12, shift=0.05):
-    """Turn by degrees, zoom by a logarithm, shift by a share of the side (standard deviations)."""
+def move(images, landmarks, rng, *, turn=10.0, zoom=0.12, shift=0.05, stretch=0.05):
+    """Turn by degrees, zoom and stretch by logarithms, shift by a share of the side (deviations).
+
+    Stretched faces have proportions that no rendered one has, so that a point has to be looked for
+    and cannot be told from where the others are. Depth is zoomed, not stretched.
+    """
     b, size = len(images), images.shape[-1]
     angle = torch.from_numpy(np.radians(rng.normal(0, turn, b))).float()
     scale = torch.from_numpy(np.exp(rng.normal(0, zoom, b))).float()
     offset = torch.from_numpy(rng.normal(0, shift, (b, 2))).float() * 2
+    longer = torch.from_numpy(np.exp(rng.normal(0, stretch, b))).float()
     cos, sin = torch.cos(angle), torch.sin(angle)
     turned = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
+    # across by the stretch, down by its inverse, then turned and zoomed
+    linear = turned * torch.stack([longer, 1 / longer], -1)[:, None] * scale[:, None, None]  # b 2 2
     # grid_sample asks where in the old picture each new pixel comes from
-    back = turned.transpose(1, 2) / scale[:, None, None]  # b 2 2
+    back = torch.linalg.inv(linear)  # b 2 2
     theta = torch.cat([back, -(back @ offset[..., None])], -1)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     images = F.grid_sample(
         images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )
     middle = size / 2 - 0.5
-    places = (landmarks[..., :2] - middle) @ turned.transpose(1, 2) * scale[:, None, None]
+    places = (landmarks[..., :2] - middle) @ linear.transpose(1, 2)
     places = places + offset[:, None] * (size / 2) + middle
     return images, torch.cat([places, landmarks[..., 2:] * scale[:, None, None]], -1)
 

@@ -29,7 +29,7 @@ OPENINGS = ([37, 38, 43, 44, 61, 62, 63], [41, 40, 47, 46, 67, 66, 65])  # upper
 class LandmarkTraining:
     """How the landmark network is trained."""
 
-    people: int = 240
+    people: int = 400
     pictures: int = 60  # of each
     seed: int = SEED_OF_PEOPLE
     steps: int = 6000
