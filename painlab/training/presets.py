@@ -63,7 +63,8 @@ PRESETS = {
         every=6,
         config=replace(TINY, image_size=64),
     ),
-    # about two hours: identities and actions jointly, most of it at a quarter of the pixels
+    # some two hours: identities and actions jointly, then actions above all, at a quarter of the
+    # pixels; a short time with all of them
     "two-cores": Preset(
         stages=(
             Stage(
@@ -71,8 +72,12 @@ PRESETS = {
                 learning_rate=7e-4, warm_up=150, averaging=0.998, seed=1,
             ),
             Stage(
-                name="full-size", steps=400, batch=16, actions=1.0, warm_up=20,
-                averaging=0.998, seed=2,
+                name="actions", image_size=112, steps=3000, batch=32, identity=0.3, actions=3.0,
+                learning_rate=5e-4, warm_up=100, averaging=0.998, seed=2,
+            ),
+            Stage(
+                name="full-size", steps=600, batch=16, identity=0.3, actions=3.0,
+                learning_rate=2e-4, warm_up=30, averaging=0.99, seed=3,
             ),
         ),
         with_folder=(
@@ -81,8 +86,12 @@ PRESETS = {
                 learning_rate=7e-4, warm_up=150, averaging=0.998, seed=1,
             ),
             Stage(
-                name="actions", steps=400, batch=16, identity=0.2, actions=1.0, warm_up=20,
-                averaging=0.998, seed=2,
+                name="actions", image_size=112, steps=3000, batch=32, identity=0.3, actions=3.0,
+                learning_rate=5e-4, warm_up=100, averaging=0.998, seed=2,
+            ),
+            Stage(
+                name="full-size", steps=600, batch=16, identity=0.3, actions=3.0,
+                learning_rate=2e-4, warm_up=30, averaging=0.99, seed=3,
             ),
         ),
         people=800,
