@@ -25,7 +25,7 @@ class Prediction:
     windows: tuple[tuple[int, int], ...]  # first frame, and the one after the last
     probabilities: Float[np.ndarray, "windows y"]  # NaN where a window has no face
     faces: AlignedClip  # boxes, landmarks, transforms of all k frames; its pictures are dropped
-    landmarks_used: str  # "fan" or "embedded"
+    landmarks_used: str  # "fan", "embedded" or "fitted"
     weights: str  # which weights, in words
     trained: bool | None  # None: the weights do not say
     seconds: dict[str, float] = field(default_factory=dict)  # spent in each stage

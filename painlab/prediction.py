@@ -50,7 +50,7 @@ def predict(
         video_path: any video that PyAV reads.
         model: a `PainFramework`, a weights file, or the name of shipped weights; without it, the
             framework of `FrameworkConfig()` with random weights, whose numbers mean nothing.
-        landmarks: "auto", "fan" or "embedded", as for `FaceAligner`.
+        landmarks: "auto", "fan", "embedded" or "fitted", as for `FaceAligner`.
         aligner: one to use again for many videos; made anew if None.
         hop: seconds from the start of a window to the start of the next; at most the length of a
             window, so that every frame is judged.

@@ -62,8 +62,14 @@ class LandmarkNet(nn.Module):
         self.merge = nn.ModuleList(Residual(d, d) for _ in rest[:-1])
         self.to_maps = nn.Conv2d(d, 2 * config.landmarks, 1)
 
-    def forward(self, images: Float[Tensor, "b c height width"]) -> Float[Tensor, "b j xyz"]:
-        """Pictures in 0..1 to x, y (pixel indices) and z (pixels, 0 at the eyes' middle)."""
+    def forward(
+        self, images: Float[Tensor, "b c height width"], *, return_spread: bool = False
+    ) -> Float[Tensor, "b j xyz"] | tuple[Float[Tensor, "b j xyz"], Float[Tensor, "b j"]]:
+        """Pictures in 0..1 to x, y (pixel indices) and z (pixels, 0 at the eyes' middle).
+
+        With ``return_spread`` also the width of each map: the root mean square distance of its
+        weights from their mean, in pixels.
+        """
         x = self.stem(images - 0.5)  # b c height/2 width/2
         scales = []
         for block in self.down:
@@ -76,21 +82,37 @@ class LandmarkNet(nn.Module):
             x = nn.functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             x = merge(x + lateral(scale))  # b d rows cols
         place, depth = self.to_maps(x).chunk(2, dim=1)  # each b j rows cols
-        return self._read(place, depth)
+        points = self._read(place, depth)
+        return (points, self._spread(place, points)) if return_spread else points
 
-    def _read(
-        self, place: Float[Tensor, "b j rows cols"], depth: Float[Tensor, "b j rows cols"]
-    ) -> Float[Tensor, "b j xyz"]:
-        """The mean place of each map, and the mean depth weighted alike."""
+    def _spread(
+        self, place: Float[Tensor, "b j rows cols"], points: Float[Tensor, "b j xyz"]
+    ) -> Float[Tensor, "b j"]:
+        """How far a map's weights lie from their mean, in pixels."""
+        share, across, down = self._shares(place)
+        x, y, _ = rearrange(points, "b j xyz -> xyz b j 1")
+        squares = einsum(share, (across - x).square(), "b j rows cols, b j cols -> b j")
+        squares = squares + einsum(share, (down - y).square(), "b j rows cols, b j rows -> b j")
+        return (squares + 1e-6).sqrt()
+
+    def _shares(self, place: Float[Tensor, "b j rows cols"]):
+        """The weights of a map's cells, and where its columns and rows lie, in pixels."""
         size, (rows, cols) = self.config.image_size, place.shape[-2:]
         share = rearrange(place, "b j rows cols -> b j (rows cols)").softmax(-1)
         share = share.unflatten(-1, (rows, cols))  # b j rows cols
         # the middle of each cell, in pixels; maps reach a little beyond the picture
         across = (torch.arange(cols, device=place.device) + 0.5) * (size / cols) - 0.5
         down = (torch.arange(rows, device=place.device) + 0.5) * (size / rows) - 0.5
-        x = einsum(share, _widened(across, size), "b j rows cols, cols -> b j")
-        y = einsum(share, _widened(down, size), "b j rows cols, rows -> b j")
-        z = size * einsum(share, depth, "b j rows cols, b j rows cols -> b j")
+        return share, _widened(across, size), _widened(down, size)
+
+    def _read(
+        self, place: Float[Tensor, "b j rows cols"], depth: Float[Tensor, "b j rows cols"]
+    ) -> Float[Tensor, "b j xyz"]:
+        """The mean place of each map, and the mean depth weighted alike."""
+        share, across, down = self._shares(place)
+        x = einsum(share, across, "b j rows cols, cols -> b j")
+        y = einsum(share, down, "b j rows cols, rows -> b j")
+        z = self.config.image_size * einsum(share, depth, "b j rows cols, b j rows cols -> b j")
         return torch.stack([x, y, z], dim=-1)  # b j xyz
 
 

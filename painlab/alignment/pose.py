@@ -16,8 +16,8 @@ from painlab.typing import Float
 from painlab.weights import ASSETS
 
 LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)
-# Points on bone that can be seen: nose and eye corners. Brows, mouth and chin move when a face is in
-# pain and must not look like a turn of the head; hair covers temples, whose places are then guesses.
+# Points on bone that can be seen: nose and eye corners. Brows, mouth and chin move when a face is
+# in pain and must not look like a turn of the head; hair covers temples, whose places are guesses.
 RIGID = [*range(27, 36), 36, 39, 42, 45]
 # The landmark on the other side of the face, for each.
 MIRRORED = [

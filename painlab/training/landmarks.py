@@ -39,6 +39,7 @@ class LandmarkTraining:
     warm_up: int = 200
     depth_weight: float = 0.3
     opening_weight: float = 0.5
+    spread_weight: float = 0.1
     averaging: float = 0.998  # of the weights, from step to step
 
 
@@ -64,13 +65,17 @@ def landmark_loss(
     by a tenth of that distance, and a network that knows where eyes are has little to gain by
     seeing whether they are open.
     """
-    apart = (true[:, OUTER_CORNERS[1]] - true[:, OUTER_CORNERS[0]]).norm(dim=-1)
-    error = (found - true) / apart[:, None, None]  # b 68 3
+    error = (found - true) / eye_span(true)[:, None, None]  # b 68 3
     weights = torch.tensor([1.0, 1.0, depth_weight], device=found.device).repeat(68, 1)
     weights[36:48] *= 2
     upper, lower = OPENINGS
     opening = (error[:, upper] - error[:, lower])[..., :2]
     return (_bent(error) * weights).mean() + opening_weight * _bent(opening).mean()
+
+
+def eye_span(landmarks: Float[Tensor, "b 68 3"]) -> Float[Tensor, "b"]:
+    """The distance of the outer eye corners in space, in pixels."""
+    return (landmarks[:, OUTER_CORNERS[1]] - landmarks[:, OUTER_CORNERS[0]]).norm(dim=-1)
 
 
 def _bent(error: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -128,12 +133,16 @@ def train_landmarks(
         for group in optimizer.param_groups:
             group["lr"] = rate
         model.train()
+        found, spread = model(batch.to(device), return_spread=True)
+        true = true.to(device)
         loss = landmark_loss(
-            model(batch.to(device)),
-            true.to(device),
+            found,
+            true,
             depth_weight=training.depth_weight,
             opening_weight=training.opening_weight,
         )
+        # narrow maps: a point is found where it is, not as a mean over the whole face
+        loss = loss + training.spread_weight * (spread / eye_span(true)[:, None]).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
