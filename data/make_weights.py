@@ -11,27 +11,21 @@ its settings and where it comes from inside.
 
 import argparse
 import json
-import os
-import subprocess
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-import torch
-
 from painlab.config import LandmarkNetConfig, TNTConfig
-from painlab.devices import choose_device
+from painlab.devices import choose_device, count_cores
 from painlab.training.landmarks import LandmarkTraining, train_landmarks
 from painlab.training.presets import rendered_stages
 from painlab.training.pretrain import pretrain
-from painlab.training.rendered import draw_people
-from painlab.weights import ASSETS, write_weights
+from painlab.training.provenance import painlab_commit
+from painlab.training.rendered import LEARNED_FROM, draw_pool
+from painlab.weights import ASSETS, in_half, write_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 LICENCE = "CC0-1.0"
-LEARNED_FROM = (
-    "rendered faces of people who do not exist; it has never seen a person, nor anyone in pain"
-)
 LANDMARKS = {
     "two-cores": LandmarkTraining(),
     "full": LandmarkTraining(people=1600, pictures=60, steps=40_000, batch=128, warm_up=1000),
@@ -48,7 +42,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "_build" / "weights")
     parser.add_argument("--output", type=Path, default=ASSETS / "weights")
     parser.add_argument("--device", help="a GPU where there is one, else the CPU")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--processes", type=int, default=count_cores())
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     for what in options.what or ("landmarks", "faces"):
@@ -58,25 +52,15 @@ def main() -> None:
 def make_landmarks(options) -> None:
     """The landmark network: portraits into memory, then the training."""
     training, config = LANDMARKS[options.preset], LandmarkNetConfig()
-    portraits = draw_people(
+    portraits = draw_pool(
         people=range(training.people), pictures=training.pictures, seed=training.seed,
-        size=config.image_size, crop="loose", processes=options.processes,
+        size=config.image_size, crop="loose", processes=options.processes, say=say,
     )  # fmt: skip
-    images = torch.empty(
-        training.people * training.pictures, config.image_size, config.image_size, 3,
-        dtype=torch.uint8,
-    )  # fmt: skip
-    points = []
-    for i, drawn in enumerate(portraits):
-        images[i * training.pictures : (i + 1) * training.pictures] = drawn.images
-        points.append(drawn.landmarks)
-        if (i + 1) % 40 == 0:
-            say(f"drawn: {i + 1} of {training.people} people")
     net = train_landmarks(
         options.work / options.preset / "landmarks",
         training,
-        images=images,
-        landmarks=torch.cat(points),
+        images=portraits.images,
+        landmarks=portraits.landmarks,
         device=choose_device(options.device),
         say=say,
         workers=workers(options),
@@ -101,21 +85,16 @@ def make_faces(options) -> None:
 
 def keep(model, name: str, options, settings: dict) -> None:
     """Write the weights in half precision, with what is to be known of them."""
-    git = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    halves = {
-        name: t.half() if t.is_floating_point() else t for name, t in model.state_dict().items()
-    }
     path = write_weights(
         options.output / f"{name}.safetensors",
-        {key: t.cpu() for key, t in halves.items()},
+        in_half(model.state_dict()),
         config=model.config,
         about={
             "name": name,
             "licence": LICENCE,
             "trained_on": LEARNED_FROM,
             "made_by": f"data/make_weights.py --preset {options.preset}",
-            "commit": commit or "unknown",
+            "commit": painlab_commit(),
             "date": datetime.now(UTC).date().isoformat(),
             "settings": json.dumps(settings, sort_keys=True),
         },

@@ -13,7 +13,6 @@ from pathlib import Path
 from painlab.errors import PainLabError
 
 HELP = "teach the spatial module faces: who they are, and what they do"
-RENDERED = "rendered faces of people who do not exist; it has never seen a person in pain"
 
 
 def add_pretrain(commands) -> None:
@@ -140,6 +139,7 @@ def _pretrain(options) -> None:
 def _run(options, device, processes) -> dict:
     """Align where asked, learn, and tell what came of it."""
     from painlab.datasets.faces import FaceFolder
+    from painlab.devices import count_cores
     from painlab.training.presets import preset_named, pretraining_stages
     from painlab.training.pretrain import RESULT, pretrain, stage_history
 
@@ -149,7 +149,7 @@ def _run(options, device, processes) -> dict:
 
     name = options.preset or ("full" if device.type == "cuda" else "two-cores")
     preset = _changed(preset_named(name), options)
-    side_by_side = options.processes or max(1, _cores() // processes.count)
+    side_by_side = options.processes or max(1, count_cores() // processes.count)
     folder = None
     if options.faces:
         root = options.faces
@@ -209,12 +209,13 @@ def _align(options, device, processes, side_by_side: int, size: int, say) -> Pat
 def _about(name: str, preset, folder) -> dict[str, str]:
     """What the weights tell of themselves."""
     from painlab.training.provenance import painlab_commit
+    from painlab.training.rendered import LEARNED_FROM
 
-    learned, licence = RENDERED, "CC0-1.0"
+    learned, licence = LEARNED_FROM, "CC0-1.0"
     if folder is not None:
         learned = (
             f"identities: {len(folder):,} pictures of {folder.identities:,} people, SHA-256 "
-            f"{folder.index.digest}; facial actions: {RENDERED} there"
+            f"{folder.index.digest}; facial actions: {LEARNED_FROM} there"
         )
         licence = "as the pictures that it learned from allow"
     kind = "synthface" if folder is None else "faces"
@@ -237,10 +238,3 @@ def _check_out(out: Path) -> None:
         trial.unlink()
     except OSError as error:
         raise PainLabError(f"{out}: the folder cannot be written to ({error.strerror}).") from error
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

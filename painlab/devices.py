@@ -1,4 +1,6 @@
-"""Which device the networks run on."""
+"""Which device the networks run on, and how many cores there are."""
+
+import os
 
 import torch
 
@@ -19,3 +21,10 @@ def choose_device(device: str | torch.device | None) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise PainLabError(f"device {device}: PyTorch has no such device here.") from error
     return device
+
+
+def count_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

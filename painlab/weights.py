@@ -60,6 +60,11 @@ def write_weights(
     return path
 
 
+def in_half(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors in half precision; whole numbers stay as they are."""
+    return {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
+
+
 def write_tensors(path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str]) -> None:
     """Write a safetensors file, the same bytes each time; whole or not at all.
 

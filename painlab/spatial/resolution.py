@@ -1,11 +1,10 @@
 """The same TNT for pictures of another size: its position encodings interpolated."""
 
-from copy import deepcopy
 from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from einops import pack, rearrange, unpack
+from einops import rearrange
 from torch import Tensor
 
 from painlab.spatial.tnt import TNT
@@ -33,9 +32,8 @@ def at_resolution(model: TNT, image_size: int) -> TNT:
     """
     config = replace(model.config, image_size=image_size)
     other = TNT(config).to(model.class_token).train(model.training)
-    state = deepcopy(model.state_dict())
-    state["patch_position"] = interpolate_positions(model.patch_position.detach(), config.patches)
-    other.load_state_dict(state)
+    positions = interpolate_positions(model.patch_position.detach(), config.patches)
+    other.load_state_dict(model.state_dict() | {"patch_position": positions})
     return other
 
 
@@ -43,11 +41,11 @@ def interpolate_positions(
     positions: Float[Tensor, "t d"], patches: int
 ) -> Float[Tensor, "t_new d"]:
     """Encodings of a class token and a square grid of patches, for another number of patches."""
-    token, grid = unpack(positions, [[1], [len(positions) - 1]], "* d")  # 1 d, n d
+    token, grid = positions[:1], positions[1:]  # 1 d, n d
     if len(grid) == patches:
         return positions.clone()
     old, new = round(len(grid) ** 0.5), round(patches**0.5)
     grid = rearrange(grid, "(rows cols) d -> 1 d rows cols", rows=old)
     grid = F.interpolate(grid.float(), (new, new), mode="bicubic", align_corners=False)
     grid = rearrange(grid, "1 d rows cols -> (rows cols) d").to(token.dtype)
-    return torch.clone(pack([token, grid], "* d")[0])
+    return torch.cat([token, grid])  # t d

@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from einops import rearrange
 
+from painlab.framework import evaluating
 from painlab.spatial.tnt import TNT
-from painlab.training.pretrain import begin, resize_pictures
+from painlab.training.pictures import resize_pictures
+from painlab.training.pretrain import begin
 from painlab.typing import Float, UInt8
 
 
@@ -22,15 +24,13 @@ def frozen_features(
         images: square pictures of aligned faces.
         at_once: pictures that pass through it together.
     """
-    device, size, training = tnt.class_token.device, tnt.config.image_size, tnt.training
+    device, size = tnt.class_token.device, tnt.config.image_size
     features = []
-    tnt.eval()
-    with torch.inference_mode():
+    with evaluating(tnt), torch.inference_mode():
         for start in range(0, len(images), at_once):
             part = resize_pictures(torch.from_numpy(images[start : start + at_once]), size)
             part = rearrange(part.to(device), "b height width c -> b c height width")
             features.append(tnt(part.float() / 127.5 - 1).float().cpu().numpy())
-    tnt.train(training)
     return np.concatenate(features)
 
 

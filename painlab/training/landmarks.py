@@ -17,7 +17,7 @@ from painlab.config import LandmarkNetConfig
 from painlab.training.batches import in_order
 from painlab.training.checkpoint import read_checkpoint, write_checkpoint
 from painlab.training.distort import distort
-from painlab.training.recipe import average_weights, learning_rate_at, make_optimizer
+from painlab.training.recipe import average_weights, keep_at, make_optimizer, set_learning_rate
 from painlab.typing import Float, UInt8
 
 SEED_OF_PEOPLE = 1001  # SynthPain's own people have seeds from 0 on
@@ -127,11 +127,10 @@ def train_landmarks(
     start, losses = time.perf_counter(), []
     batches = in_order(make, range(done, training.steps), workers=workers)
     for step, (batch, true) in enumerate(batches, done):
-        rate = learning_rate_at(
-            step, steps=training.steps, warm_up=training.warm_up, highest=training.learning_rate
-        )
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        set_learning_rate(
+            optimizer, step,
+            steps=training.steps, warm_up=training.warm_up, highest=training.learning_rate,
+        )  # fmt: skip
         model.train()
         found, spread = model(batch.to(device), return_spread=True)
         true = true.to(device)
@@ -148,7 +147,7 @@ def train_landmarks(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         losses.append(loss.detach())
-        average_weights(averaged, model, keep=min(training.averaging, (1 + step) / (10 + step)))
+        average_weights(averaged, model, keep=keep_at(step, averaging=training.averaging))
         if (step + 1) % every == 0 or step + 1 == training.steps:
             mean_loss = float(torch.stack(losses).mean())
             losses.clear()

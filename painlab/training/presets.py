@@ -43,6 +43,17 @@ LARGE = (  # of 200 epochs Table I warms up for 5
     Stage(name="actions", steps=8000, batch=256, warm_up=200, identity=0.2, actions=1.0, seed=3),
 )
 
+THEN_ACTIONS = (  # on two cores
+    Stage(
+        name="actions", image_size=112, steps=3000, batch=32, identity=0.3, actions=3.0,
+        learning_rate=5e-4, warm_up=100, averaging=0.998, seed=2,
+    ),
+    Stage(
+        name="full-size", steps=600, batch=16, identity=0.3, actions=3.0,
+        learning_rate=2e-4, warm_up=30, averaging=0.99, seed=3,
+    ),
+)  # fmt: skip
+
 TINY = FrameworkConfig.tiny().spatial
 
 PRESETS = {
@@ -71,28 +82,14 @@ PRESETS = {
                 name="low", image_size=112, steps=3000, batch=32, actions=1.0,
                 learning_rate=7e-4, warm_up=150, averaging=0.998, seed=1,
             ),
-            Stage(
-                name="actions", image_size=112, steps=3000, batch=32, identity=0.3, actions=3.0,
-                learning_rate=5e-4, warm_up=100, averaging=0.998, seed=2,
-            ),
-            Stage(
-                name="full-size", steps=600, batch=16, identity=0.3, actions=3.0,
-                learning_rate=2e-4, warm_up=30, averaging=0.99, seed=3,
-            ),
+            *THEN_ACTIONS,
         ),
         with_folder=(
             Stage(
                 name="identity-112", image_size=112, steps=3000, batch=32,
                 learning_rate=7e-4, warm_up=150, averaging=0.998, seed=1,
             ),
-            Stage(
-                name="actions", image_size=112, steps=3000, batch=32, identity=0.3, actions=3.0,
-                learning_rate=5e-4, warm_up=100, averaging=0.998, seed=2,
-            ),
-            Stage(
-                name="full-size", steps=600, batch=16, identity=0.3, actions=3.0,
-                learning_rate=2e-4, warm_up=30, averaging=0.99, seed=3,
-            ),
+            *THEN_ACTIONS,
         ),
         people=800,
         pictures=32,

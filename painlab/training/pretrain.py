@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from einops import rearrange, repeat
+from einops import repeat
 from torch import Tensor, nn
 
 from painlab.config import TNTConfig, config_to_dict
@@ -25,11 +25,11 @@ from painlab.spatial.resolution import at_resolution
 from painlab.spatial.tnt import TNT
 from painlab.training.batches import FaceBatch, Faces, in_order
 from painlab.training.checkpoint import read_checkpoint, write_checkpoint
-from painlab.training.distort import distort_faces
 from painlab.training.parallel import Processes
-from painlab.training.recipe import average_weights, learning_rate_at, make_optimizer
-from painlab.typing import Float, Int, UInt8
-from painlab.weights import write_weights
+from painlab.training.pictures import prepare
+from painlab.training.recipe import average_weights, keep_at, make_optimizer, set_learning_rate
+from painlab.typing import Float, Int
+from painlab.weights import in_half, write_weights
 
 RESULT = "tnt.safetensors"
 
@@ -197,8 +197,7 @@ def stage_history(folder: Path, number: int, stage: Stage) -> list[dict]:
 
 def write_half(path: Path, tnt: TNT, *, about: Mapping[str, str]) -> None:
     """Write a TNT's weights in half precision, whole or not at all."""
-    halves = {name: tensor.half().cpu() for name, tensor in tnt.state_dict().items()}
-    write_weights(path, halves, config=tnt.config, about=dict(about))
+    write_weights(path, in_half(tnt.state_dict()), config=tnt.config, about=dict(about))
 
 
 @torch.no_grad()
@@ -250,10 +249,10 @@ def _train_stage(
     for step, batch in enumerate(in_order(make, range(done, stage.steps), workers=workers), done):
         if stage.actions and batch.actions is None:
             raise PainLabError(f"stage {stage.name}: these faces do not tell their actions.")
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate_at(
-                step, steps=stage.steps, warm_up=stage.warm_up, highest=stage.learning_rate
-            )
+        set_learning_rate(
+            optimizer, step,
+            steps=stage.steps, warm_up=stage.warm_up, highest=stage.learning_rate,
+        )  # fmt: skip
         drawn = np.random.SeedSequence((stage.seed, processes.number, step, 1))
         torch.manual_seed(int(drawn.generate_state(1)[0]))  # which paths are dropped
         parallel.train()
@@ -268,7 +267,7 @@ def _train_stage(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        average_weights(averaged, net, keep=min(stage.averaging, (1 + step) / (10 + step)))
+        average_weights(averaged, net, keep=keep_at(step, averaging=stage.averaging))
         right = (logits.argmax(-1) == identity).float().mean()
         sums.append(torch.stack([*(part.detach() for part in losses), right]))
         if (step + 1) % every == 0 or step + 1 == stage.steps:
@@ -290,40 +289,3 @@ def _train_stage(
                 )
     processes.wait()
     return averaged.eval()
-
-
-def prepare(batch: FaceBatch, *, image_size: int, rng: np.random.Generator) -> FaceBatch:
-    """Pictures as the network takes them: of its size, distorted, half of them mirrored."""
-    images = resize_pictures(batch.images, image_size)
-    images = rearrange(images, "b height width c -> b c height width").float() / 255
-    images = distort_faces(images, rng)
-    mirrored = torch.from_numpy(rng.random(len(images)) < 0.5)
-    images = torch.where(rearrange(mirrored, "b -> b 1 1 1"), images.flip(-1), images)
-    actions = batch.actions
-    if actions is not None:
-        actions = torch.where(rearrange(mirrored, "b -> b 1"), actions[:, OTHER_SIDE], actions)
-    return FaceBatch(2 * images - 1, batch.identity, actions)
-
-
-def resize_pictures(
-    images: UInt8[Tensor, "b height width c"], size: int
-) -> UInt8[Tensor, "b size size c"]:
-    """Pictures of another size; smaller ones are means over the pixels that they replace."""
-    import cv2
-
-    if images.shape[1:3] == (size, size):
-        return images
-    way = cv2.INTER_AREA if size < images.shape[1] else cv2.INTER_LINEAR
-    resized = [cv2.resize(image.numpy(), (size, size), interpolation=way) for image in images]
-    return torch.from_numpy(np.stack(resized))
-
-
-def _other_side(name: str) -> str:
-    """The action of the other half of the face, or the same one."""
-    for side, other in (("Left", "Right"), ("Right", "Left")):
-        if name.endswith(side):
-            return name.removesuffix(side) + other
-    return name
-
-
-OTHER_SIDE = [ACTIONS.index(_other_side(name)) for name in ACTIONS]

@@ -38,6 +38,20 @@ def learning_rate_at(step: int, *, steps: int, warm_up: int, highest: float) -> 
     return highest * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
 
+def set_learning_rate(
+    optimizer: torch.optim.Optimizer, step: int, *, steps: int, warm_up: int, highest: float
+) -> None:
+    """Give all parameters the rate of this step (`learning_rate_at`)."""
+    rate = learning_rate_at(step, steps=steps, warm_up=warm_up, highest=highest)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def keep_at(step: int, *, averaging: float | int) -> float:
+    """What `average_weights` keeps: ``averaging``, less in the first steps, soon outdated."""
+    return min(averaging, (1 + step) / (10 + step))
+
+
 @torch.no_grad()
 def average_weights(averaged: nn.Module, model: nn.Module, *, keep: float) -> None:
     """Move a running mean of the weights towards the model's: keep × mean + (1 - keep) × new.

@@ -1,6 +1,7 @@
 """Rendered faces to learn from: portraits of many people, drawn into memory as they are needed."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from threading import Lock
 
 import numpy as np
@@ -11,8 +12,8 @@ from painlab.datasets.side_by_side import side_by_side
 from painlab.datasets.synthpain.portraits import Portraits, draw_portraits
 from painlab.errors import DataError
 from painlab.training.batches import FaceBatch
-from painlab.typing import Int
 
+LEARNED_FROM = "rendered faces of people who do not exist; it has never seen a person in pain"
 SEED_OF_FACES = 2001  # SynthPain's own people have seeds from 0 on, the landmarks' 1001
 
 
@@ -35,6 +36,34 @@ def _draw_person(job) -> Portraits:
     identity, seed, pictures, size, crop, first = job
     torch.set_num_threads(1)
     return draw_portraits(identity, seed=seed, count=pictures, size=size, crop=crop, first=first)
+
+
+def draw_pool(
+    *,
+    people: range,
+    pictures: int,
+    seed: int,
+    size: int,
+    crop: str,
+    first: int = 0,
+    processes: int = 1,
+    say: Callable[[str], None] = print,
+) -> Portraits:
+    """The portraits of `draw_people` as one, in memory; ``say`` is told how far they are."""
+    images = torch.empty(len(people) * pictures, size, size, 3, dtype=torch.uint8)
+    drawn = draw_people(
+        people=people, pictures=pictures, seed=seed, size=size, crop=crop, first=first,
+        processes=processes,
+    )  # fmt: skip
+    parts = []
+    for i, portraits in enumerate(drawn):
+        place = images[i * pictures : (i + 1) * pictures]
+        parts.append(replace(portraits, images=place.copy_(portraits.images)))
+        if (i + 1) % 100 == 0 or i + 1 == len(people):
+            say(f"drawn: {i + 1} of {len(people)} people")
+    rest = ("landmarks", "actions", "angles", "identity")
+    whole = {name: torch.cat([getattr(part, name) for part in parts]) for name in rest}
+    return Portraits(images=images, **whole)
 
 
 class RenderedFaces:
@@ -98,17 +127,8 @@ class RenderedFaces:
             return self._pool
 
     def _draw(self, number: int):
-        k = self.pictures
-        images = torch.empty(len(self.people) * k, self.size, self.size, 3, dtype=torch.uint8)
-        identity: Int[Tensor, "b"] = torch.tensor(self.people).repeat_interleave(k)
-        actions = []
-        drawn = draw_people(
-            people=self.people, pictures=k, seed=self.seed, size=self.size, crop="aligned",
-            first=number * k, processes=self.processes,
+        pool = draw_pool(
+            people=self.people, pictures=self.pictures, seed=self.seed, size=self.size,
+            crop="aligned", first=number * self.pictures, processes=self.processes, say=self.say,
         )  # fmt: skip
-        for i, portraits in enumerate(drawn):
-            images[i * k : (i + 1) * k] = portraits.images
-            actions.append(portraits.actions)
-            if (i + 1) % 100 == 0 or i + 1 == len(self.people):
-                self.say(f"drawn: {i + 1} of {len(self.people)} people")
-        return images, identity, torch.cat(actions)
+        return pool.images, pool.identity, pool.actions

@@ -2,12 +2,13 @@
 
 import json
 import platform
-import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
+
+from painlab.training.provenance import painlab_commit
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("torch", "torchvision", "timm", "einops", "numpy", "av", "opencv-python-headless")
@@ -24,18 +25,10 @@ def device_name(device: str) -> str:
 
 def record(name: str, figures: dict, *, config: dict, seconds: float, device: str = "cpu") -> Path:
     """Write data/results/NAME.json with its provenance; whole or not at all."""
-    git = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    changed = subprocess.run(
-        ["git", "-C", str(ROOT), "status", "--porcelain", "--", "painlab"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
     path = ROOT / "data" / "results" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     told = {
-        "commit": (commit or "unknown") + (" with changes" if changed else ""),
+        "commit": painlab_commit(),
         "date": datetime.now(UTC).date().isoformat(),
         "device": device_name(device),
         "python": platform.python_version(),

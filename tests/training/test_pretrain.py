@@ -12,20 +12,18 @@ import painlab as pl
 from painlab.datasets.synthpain.actions import ACTIONS, COLUMN
 from painlab.datasets.synthpain.portraits import draw_portraits
 from painlab.errors import DataError, PainLabError, WeightsError
+from painlab.training import pictures, rendered
 from painlab.training import pretrain as room
-from painlab.training import rendered
 from painlab.training.batches import FaceBatch, in_order
 from painlab.training.parallel import Processes, device_of_process
+from painlab.training.pictures import OTHER_SIDE, prepare, resize_pictures
 from painlab.training.presets import PRESETS, preset_named, pretraining_stages, rendered_stages
 from painlab.training.pretrain import (
-    OTHER_SIDE,
     FaceNet,
     Stage,
     begin,
     face_losses,
-    prepare,
     pretrain,
-    resize_pictures,
     stage_history,
 )
 from painlab.training.recipe import average_weights
@@ -64,7 +62,7 @@ class TestBatches:
 
     def test_a_mirrored_lowered_brow_is_the_other_one(self, monkeypatch):
         """Against the face at rest, the picture changes in the half that its actions name."""
-        monkeypatch.setattr(room, "distort_faces", lambda images, _: images)
+        monkeypatch.setattr(pictures, "distort_faces", lambda images, _: images)
 
         def prepared(name):
             actions = np.zeros(len(ACTIONS), np.float32)
@@ -219,7 +217,7 @@ class TestLearning:
         assert (apart + 9 * torch.eye(len(apart))).min() > 0.3
 
     def test_two_people_are_learned(self, faces, tmp_path, monkeypatch):
-        monkeypatch.setattr(room, "distort_faces", lambda images, _: images)  # 60 steps are few
+        monkeypatch.setattr(pictures, "distort_faces", lambda images, _: images)  # 60 steps are few
         stage = replace(LOW, steps=60, batch=8, learning_rate=2e-3, warm_up=5)
         run(tmp_path, faces, (stage,), every=15)
         history = stage_history(tmp_path, 1, stage)

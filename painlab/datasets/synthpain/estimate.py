@@ -1,9 +1,9 @@
 """How long the writing of a SynthPain will take and how much room it needs, before and during."""
 
-import os
 from time import perf_counter
 
 from painlab.datasets.synthpain.settings import ClipKey, Settings
+from painlab.devices import count_cores
 
 # Rounded from what tests/benchmarks/bench_synthpain_writer.py prints for one core; only the guess
 # before the first clips depends on them.
@@ -62,11 +62,8 @@ class Estimate:
 
 def sensible_processes(settings: Settings, todo: list[ClipKey]) -> int:
     """As many as there are cores, but one where starting others would take longer than the work."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
     alone = Estimate(settings, todo, processes=1).seconds
-    return 1 if alone < 3 * SECONDS_TO_START else min(cores, len(todo))
+    return 1 if alone < 3 * SECONDS_TO_START else min(count_cores(), len(todo))
 
 
 def spoken_size(size: float | int) -> str:

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from painlab.alignment.pose import fit_pose, rotation_angles, rotation_matrix
-from painlab.alignment.warp import similarity, similarity_3d
+from painlab.alignment.embedded import loose_crop
+from painlab.alignment.pose import rotation_angles, rotation_matrix
+from painlab.alignment.warp import similarity_3d
 from painlab.datasets.synthpain.actions import ACTIONS, columns
 from painlab.datasets.synthpain.appearance import make_body
 from painlab.datasets.synthpain.head import PIVOT, load_head
@@ -164,14 +165,7 @@ def _frame(landmarks, size: int, crop: str, rng) -> Float[np.ndarray, "2 3"]:
         exact = similarity_3d(landmarks, size=size)
         shake = rng.normal(0, (0.02, 0.01, 0.01, 1.2))
     else:
-        low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
-        pose = fit_pose(landmarks)
-        exact = similarity(
-            turn=float(np.radians(rotation_angles(pose.rotation)[2])),
-            zoom=0.62 * size / float(max(high - low)),
-            place=(low + high) / 2,
-            target=np.full(2, size / 2 - 0.5),
-        )
+        exact = loose_crop(landmarks, size=size)
         shake = rng.normal(0, (SHAKE[0], SHAKE[1], SHAKE[1], SHAKE[2]))
     cos, sin = (np.exp(shake[0]) * f(np.radians(shake[3])) for f in (np.cos, np.sin))
     shaken = np.array([[cos, -sin], [sin, cos]])
