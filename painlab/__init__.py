@@ -26,6 +26,7 @@ from painlab.framework import (
     PainFramework,
     count_flops,
     count_parameters,
+    framework_of_faces,
     load_model,
     save_model,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "count_flops",
     "count_parameters",
     "fourier_encode",
+    "framework_of_faces",
     "frames_to_tensor",
     "hold_out",
     "join_patches",

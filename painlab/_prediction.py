@@ -40,7 +40,7 @@ class Prediction:
         """What the reader of the numbers must know about the weights."""
         if self.trained is False:
             return (
-                f"Weights: {self.weights}. They were never trained: "
+                f"Weights: {self.weights}. They have not learned pain: "
                 f"these numbers mean nothing. {NO_DEVICE}"
             )
         if self.trained is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,6 +17,8 @@ from painlab.spatial.tnt import TNT
 from painlab.temporal.transformer import TemporalTransformer
 from painlab.typing import Bool, Float
 from painlab.weights import read_model, write_weights
+
+FACES = "tnt-ti-synthface"  # a TNT that comes with painlab
 
 
 class PainFramework(nn.Module):
@@ -162,6 +165,29 @@ def load_model(path_or_name: str | Path, *, device: str | torch.device = "cpu") 
             its tensors do not fit its configuration.
     """
     return read_model(path_or_name, MODELS).to(choose_device(device))
+
+
+def framework_of_faces(config: FrameworkConfig | None = None, *, seed: int = 0) -> PainFramework:
+    """A framework whose spatial part has learned faces and whose temporal part nothing yet.
+
+    The start of a training, and what `predict` takes where it is given no model. The faces were
+    rendered: nothing in it has ever seen a person in pain.
+
+    Args:
+        config: its spatial part must be that of the shipped weights, `TNTConfig()`.
+        seed: of the temporal part's random weights.
+
+    Raises:
+        WeightsError: where the spatial part has other sizes than the shipped weights.
+    """
+    tnt = load_model(FACES)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = PainFramework(config)
+    if replace(model.config.spatial, drop_path=tnt.config.drop_path) != tnt.config:
+        raise WeightsError(f"{FACES} has the spatial part {tnt.config}, not the one asked for.")
+    model.spatial.load_state_dict(tnt.state_dict())
+    return model.eval()
 
 
 MODELS = {

@@ -18,7 +18,7 @@ from painlab.alignment import AlignedClip, FaceAligner
 from painlab.alignment.files import require_a_face, timed, with_progress, without_frames
 from painlab.devices import choose_device
 from painlab.errors import PainLabError, WeightsError
-from painlab.framework import PainFramework, evaluating, load_model
+from painlab.framework import FACES, PainFramework, evaluating, framework_of_faces, load_model
 from painlab.typing import Float
 from painlab.video import frames_to_tensor, stream_video
 
@@ -48,8 +48,8 @@ def predict(
 
     Args:
         video_path: any video that PyAV reads.
-        model: a `PainFramework`, a weights file, or the name of shipped weights; without it, the
-            framework of `FrameworkConfig()` with random weights, whose numbers mean nothing.
+        model: a `PainFramework`, a weights file, or the name of shipped weights; without it,
+            `framework_of_faces`, which has learned faces and no pain: its numbers mean nothing.
         landmarks: "auto", "fan", "embedded" or "fitted", as for `FaceAligner`.
         aligner: one to use again for many videos; made anew if None.
         hop: seconds from the start of a window to the start of the next; at most the length of a
@@ -139,9 +139,7 @@ def window_frames(frames: int, *, length: int, hop: int) -> tuple[tuple[int, int
 def _framework(model: PainFramework | str | Path | None) -> tuple[PainFramework, str, bool | None]:
     """The model, which weights it has in words, and whether they were trained."""
     if model is None:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            return PainFramework(), "random numbers (seed 0)", False
+        return framework_of_faces(), f"{FACES} for each frame, random numbers over time", False
     if isinstance(model, PainFramework):
         about = getattr(model, "about", {})
         return model, about.get("name", "the model that was passed in"), _trained(about)

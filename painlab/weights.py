@@ -1,10 +1,12 @@
 """Weights on a disk: safetensors files that carry their configuration, and nothing pickled."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from painlab.config import config_from_dict, config_to_dict
@@ -51,13 +53,28 @@ def write_weights(
     from painlab import __version__
 
     path = Path(path)
+    text = json.dumps(config_to_dict(config), sort_keys=True)
     metadata = {
         **{name: str(text) for name, text in (about or {}).items()},
         "painlab": __version__,
-        "config": json.dumps(config_to_dict(config), sort_keys=True),
+        "config": text,
+        "sha256": digest(tensors, text),
     }
     write_tensors(path, tensors, metadata=metadata)
     return path
+
+
+def digest(tensors: dict[str, Tensor], config: str) -> str:
+    """SHA-256 of tensors (names, types, shapes, values) and of the text of their configuration.
+
+    safetensors notices a file that is cut short, and nothing of a value that has changed.
+    """
+    told = hashlib.sha256(config.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        told.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        told.update(tensor.flatten().view(torch.uint8).numpy())
+    return told.hexdigest()
 
 
 def in_half(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -122,8 +139,11 @@ def read_weights(path: str | Path) -> Weights:
         raise WeightsError(f"{path} is damaged or no safetensors file ({error}).") from error
     if "config" not in metadata:
         raise WeightsError(f"{path} is no weights file of painlab: it carries no configuration.")
+    text = metadata.pop("config")
+    if metadata.pop("sha256", None) != digest(tensors, text):
+        raise WeightsError(f"{path} was altered after it was written: its numbers do not add up.")
     try:
-        config = config_from_dict(json.loads(metadata.pop("config")))
+        config = config_from_dict(json.loads(text))
     except (PainLabError, ValueError, TypeError) as error:
         raise WeightsError(
             f"{path}: its configuration cannot be used ({str(error).rstrip('.')})."

@@ -1,11 +1,13 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 
 import painlab as pl
-from painlab.errors import PainLabError
+from painlab.errors import PainLabError, WeightsError
+from painlab.framework import framework_of_faces
 
 
 @pytest.fixture(scope="module")
@@ -189,3 +191,15 @@ def test_the_same_on_a_gpu(tiny):
 def test_errors_are_painlabs(tiny):
     with pytest.raises(PainLabError):
         tiny.encode(torch.zeros(1, 6, 3, 40, 40))
+
+
+def test_a_framework_that_has_learned_faces():
+    model = pl.FrameworkConfig(temporal=pl.TemporalConfig(classes=5))
+    model = framework_of_faces(replace(model, spatial=pl.TNTConfig(drop_path=0.3)))
+    tnt, picture = pl.load_model("tnt-ti-synthface"), torch.rand(1, 3, 224, 224)
+    with torch.inference_mode():
+        assert torch.equal(model.spatial(picture), tnt(picture))
+    one, two = (framework_of_faces(seed=seed).temporal.latents for seed in (0, 1))
+    assert not torch.equal(one, two)
+    with pytest.raises(WeightsError, match="one asked for"):
+        framework_of_faces(pl.FrameworkConfig.tiny())

@@ -124,6 +124,7 @@ def test_of_two_faces_the_larger_is_followed(videos, model, astronaut):
 def test_untrained_weights_are_called_so(videos):
     prediction = pl.predict(videos / "still.mp4")
     assert prediction.trained is False
+    assert "tnt-ti-synthface" in prediction.weights
     assert "mean nothing" in prediction.notice
     assert "not a medical device" in prediction.notice
     again = pl.predict(videos / "still.mp4")

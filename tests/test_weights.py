@@ -1,5 +1,6 @@
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from safetensors.torch import save_file
 
 import painlab as pl
 from painlab.errors import WeightsError
+from painlab.weights import ASSETS, digest, read_weights
 
 MODELS = {
     "framework": lambda: pl.PainFramework(pl.FrameworkConfig.tiny()),
@@ -103,9 +105,10 @@ def test_foreign_and_altered_files_are_refused(tmp_path, saved):
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     other = tmp_path / "other.safetensors"
 
-    def alter(tensors, **config):
-        changed = {**json.loads(metadata["config"]), **config}
-        save_file(tensors, other, metadata={**metadata, "config": json.dumps(changed)})
+    def alter(tensors, config=None, **changes):
+        config = config or json.dumps({**json.loads(metadata["config"]), **changes})
+        told = {**metadata, "config": config, "sha256": digest(tensors, config)}
+        save_file(tensors, other, metadata=told)
 
     alter(tensors, dim=48)
     refuse(other, "class_token", "(24,)")
@@ -119,8 +122,63 @@ def test_foreign_and_altered_files_are_refused(tmp_path, saved):
     refuse(other, "configuration", "25")
     alter(tensors, colour="red")
     refuse(other, "colour")
-    save_file(tensors, other, metadata={**metadata, "config": "{"})
+    alter(tensors, "{")
     refuse(other, "configuration")
+    save_file(tensors, other, metadata={k: v for k, v in metadata.items() if k != "sha256"})
+    refuse(other, "altered")
+
+
+def test_one_changed_bit_is_noticed(tmp_path, saved):
+    whole, other = saved.read_bytes(), tmp_path / "other.safetensors"
+    start = 8 + int.from_bytes(whole[:8], "little")
+    for place in (start, (start + len(whole)) // 2, len(whole) - 1):
+        changed = bytearray(whole)
+        changed[place] ^= 1
+        other.write_bytes(changed)
+        refuse(other, "other.safetensors", "altered")
+    other.write_bytes(whole.replace(b'\\"drop_path\\": 0.1', b'\\"drop_path\\": 0.2'))
+    assert other.read_bytes() != whole
+    refuse(other, "altered")
+
+
+SHIPPED = sorted((ASSETS / "weights").glob("*.safetensors"))
+
+
+def test_a_fresh_install_has_both_networks():
+    assert [path.stem for path in SHIPPED] == ["landmarks68-synthface", "tnt-ti-synthface"]
+    assert pl.load_model("tnt-ti-synthface").config == pl.TNTConfig()
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_weights_say_what_they_are(path):
+    about = pl.load_model(path.stem).about
+    assert about["name"] == path.stem
+    assert about["licence"] == "CC0-1.0"
+    for text in (about["trained_on"], card(path).lower()):
+        assert "rendered" in text
+        assert "never seen a person" in text
+        assert "pain" in text
+    assert about["made_by"].startswith("data/make_weights.py")
+    assert "steps" in about["settings"]
+    assert len(about["commit"]) >= 7
+    assert path.stat().st_size < 13e6
+    assert {t.dtype for t in read_weights(path).tensors.values() if t.is_floating_point()} == {
+        torch.float16
+    }
+
+
+def card(path):
+    name = path.stem.replace("-", "_") + ".md"
+    return (Path(__file__).parents[1] / "data" / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_weights_that_are_damaged_are_refused(path, tmp_path):
+    whole, other = path.read_bytes(), tmp_path / path.name
+    other.write_bytes(whole[:-1])
+    refuse(other, path.name, "damaged")
+    other.write_bytes(whole[:-1] + bytes([whole[-1] ^ 64]))
+    refuse(other, path.name, "altered")
 
 
 def test_nothing_half_written_stays(tmp_path):

@@ -116,7 +116,7 @@ def _panel(prediction: Prediction, curve, *, width: int) -> UInt8[np.ndarray, ".
         cv2.polylines(panel, [points.astype(np.int32)], False, colour, 2, cv2.LINE_AA)
         names_at += _text(panel, name, (names_at, 14), colour, size=0.42) + 14
     if prediction.trained is not True:
-        warning = "weights never trained: these curves mean nothing"
+        warning = "weights that never learned pain: these curves mean nothing"
         if prediction.trained is None:
             warning = "the weights do not say what they learned from"
         _text(panel, warning, (names_at + 6, 14), INK, size=0.42)

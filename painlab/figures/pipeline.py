@@ -16,7 +16,7 @@ from painlab.alignment.warp import similarity, warp_frame
 from painlab.config import FrameworkConfig, TemporalConfig
 from painlab.figures import pipeline_panels as panels
 from painlab.figures.style import figure_svg, new_figure
-from painlab.framework import PainFramework
+from painlab.framework import PainFramework, framework_of_faces
 from painlab.typing import Float, UInt8
 from painlab.video import frames_to_tensor
 
@@ -57,13 +57,6 @@ def moving_portrait(frames: int = 35, *, size: int = 288) -> UInt8[np.ndarray, "
     return np.stack(film)  # k height width c
 
 
-def untrained_framework(*, seed: int = 0) -> PainFramework:
-    """The default framework for the paper's five classes with random weights."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return PainFramework(FrameworkConfig(temporal=TemporalConfig(classes=5))).eval()
-
-
 @torch.inference_mode()
 def run_pipeline(
     frames: UInt8[np.ndarray, "k height width c"],
@@ -75,14 +68,15 @@ def run_pipeline(
 
     Args:
         frames: uint8 RGB, no more of them than the model takes.
-        model: in evaluation mode; `untrained_framework` if None.
+        model: in evaluation mode; if None one for the paper's five classes that has learned faces
+            and no pain.
         aligner: one that makes pictures of the model's size; the embedded landmarks if None.
 
     Raises:
         ShapeError: where the frames do not fit the model.
     """
-    note = "" if model else "random weights:\nno result"
-    model = model or untrained_framework()
+    note = "" if model else "pain was never\nlearned: no result"
+    model = model or framework_of_faces(FrameworkConfig(temporal=TemporalConfig(classes=5)))
     aligner = aligner or FaceAligner(landmarks="embedded", size=model.config.spatial.image_size)
     faces = aligner(frames)
     mask = torch.from_numpy(faces.found)[None]  # 1 k

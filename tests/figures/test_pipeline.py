@@ -88,14 +88,14 @@ def test_the_features_fill_up_frame_by_frame(result):
     np.testing.assert_allclose([b.get_height() for b in bars[-1]], result.probabilities)
 
 
-def test_random_weights_are_called_random(result, model):
+def test_weights_that_never_learned_pain_are_called_so(result):
     def texts(figure):
         return [text.get_text() for ax in figure.axes for text in ax.texts]
 
-    assert not any("random" in text for text in texts(draw_pipeline(result)))
-    untrained = run_pipeline(moving_portrait(1))
-    assert untrained.probabilities.shape == (5,)
-    assert any("random weights" in text for text in texts(draw_pipeline(untrained)))
+    assert not any("never" in text for text in texts(draw_pipeline(result)))
+    faces_alone = run_pipeline(moving_portrait(1))
+    assert faces_alone.probabilities.shape == (5,)
+    assert any("never\nlearned" in text for text in texts(draw_pipeline(faces_alone)))
 
 
 def test_the_film_never_shows_what_lies_outside_the_photograph(monkeypatch):
