@@ -6,27 +6,8 @@ import av
 import cv2
 import numpy as np
 import pytest
-import torch
 
 import painlab as pl
-from painlab.alignment import embedded
-from painlab.alignment.network import LandmarkNet
-from painlab.errors import WeightsError
-from painlab.framework import save_model
-from painlab.weights import find_weights
-
-
-@pytest.fixture(scope="session", autouse=True)
-def weights(tmp_path_factory):
-    """The embedded network's weights; random ones, which never win against the fit, without."""
-    try:
-        yield find_weights(embedded.WEIGHTS)
-    except WeightsError:
-        torch.manual_seed(0)
-        path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(embedded, "WEIGHTS", save_model(LandmarkNet().half(), path))
-            yield path
 
 
 @pytest.fixture(scope="session")
