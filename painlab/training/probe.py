@@ -11,7 +11,7 @@ import numpy as np
 from painlab.datasets.synthpain.actions import columns
 from painlab.datasets.synthpain.portraits import PAIN
 from painlab.errors import ShapeError
-from painlab.training.verification import INTERVAL, draw_people
+from painlab.training.resampling import draw_people
 from painlab.typing import Float, Int
 
 PAIN_ACTIONS = tuple(PAIN)  # what pain uses: both halves of a face are one action
@@ -128,12 +128,6 @@ def probe_actions(
 def pain_actions(actions: Float[np.ndarray, "b actions"]) -> Float[np.ndarray, "b i"]:
     """The actions that pain uses, in the order of `PAIN_ACTIONS`; two halves give their mean."""
     return np.column_stack([actions[:, columns(name)].mean(1) for name in PAIN_ACTIONS])
-
-
-def interval(draws: Float[np.ndarray, "draws"]) -> tuple[float, float]:
-    """Where 95 % of what was drawn lies."""
-    low, high = np.quantile(draws, INTERVAL)
-    return float(low), float(high)
 
 
 def _without_means(values, rows):

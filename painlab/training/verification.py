@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from painlab.errors import ShapeError
+from painlab.training.resampling import INTERVAL, draw_people
 from painlab.typing import Bool, Float, Int
-
-INTERVAL = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -155,11 +154,6 @@ def _unit(vectors: Float[np.ndarray, "b d"]) -> Float[np.ndarray, "b d"]:
     """Vectors of length 1; one of length 0 stays."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(length > 0, length, 1.0)
-
-
-def draw_people(people: int, rng: np.random.Generator) -> Float[np.ndarray, "i"]:
-    """How often each of so many people is drawn, when as many are drawn with replacement."""
-    return np.bincount(rng.integers(people, size=people), minlength=people).astype(float)
 
 
 def pair_weights(

@@ -41,7 +41,8 @@ from _record import record
 import painlab as pl
 from painlab.config import config_from_dict
 from painlab.training.embeddings import mean_colour, small_pixels, untrained
-from painlab.training.probe import PAIN_ACTIONS, Reading, interval, pain_actions, probe_actions
+from painlab.training.probe import PAIN_ACTIONS, Reading, pain_actions, probe_actions
+from painlab.training.resampling import interval
 from painlab.training.verification import Verification, verify
 
 PLAIN = {

@@ -6,13 +6,8 @@ from jaxtyping import TypeCheckError
 
 from painlab.datasets.synthpain.actions import ACTIONS
 from painlab.errors import ShapeError
-from painlab.training.probe import (
-    PAIN_ACTIONS,
-    Reading,
-    interval,
-    pain_actions,
-    probe_actions,
-)
+from painlab.training.probe import PAIN_ACTIONS, Reading, pain_actions, probe_actions
+from painlab.training.resampling import interval
 
 
 def frames(*, people, first=0, count=20, said=1.0, own=0.0, seed=0):

@@ -6,13 +6,8 @@ from jaxtyping import TypeCheckError
 from sklearn.metrics import roc_auc_score
 
 from painlab.errors import ShapeError
-from painlab.training.verification import (
-    area_and_error,
-    cosines,
-    draw_people,
-    pair_weights,
-    verify,
-)
+from painlab.training.resampling import draw_people
+from painlab.training.verification import area_and_error, cosines, pair_weights, verify
 
 
 def faces(*, people, pictures, signal, seed=0, dim=12):
