@@ -12,7 +12,15 @@ ENV_FILES := requirements.txt pyproject.toml
 ENV_KEY := $(shell { cat $(ENV_FILES); echo $(UV_VERSION); } | cksum | cut -d' ' -f1)
 STAMP := $(VENV)/painlab-$(ENV_KEY)
 
-.PHONY: help env book test bench gpu soak notebooks lab lock clean
+PRESET ?= two-cores
+
+# of `make gpu`: one of tests, benchmarks and weights, or all
+STEP ?= all
+# seconds that a step of make_weights.py may take, and its exit status where there is more to do
+STEP_SECONDS ?= 540
+COME_AGAIN := 75
+
+.PHONY: help env book test bench gpu weights soak notebooks lab lock clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -41,11 +49,21 @@ test: env ## Run the tests
 bench: env ## Time the library against others, as ratios
 	$(RUN) tests/run_folder.py tests/benchmarks
 
-gpu: env ## Run all that wants an accelerator
+weights: env ## Make the weights in painlab/assets anew (PRESET=full with an accelerator)
+	$(RUN) data/make_weights.py --preset $(PRESET)
+
+gpu: env ## Run all that wants an accelerator; a part: STEP=tests, benchmarks or weights
 	@$(RUN) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \
 	  { echo "make gpu needs an accelerator, and torch sees none." >&2; exit 1; }
-	$(RUN) tests/run_folder.py tests --marker gpu
-	$(RUN) tests/run_folder.py tests/benchmarks
+	@case '$(STEP)' in \
+	  tests) $(RUN) tests/run_folder.py tests --marker gpu;; \
+	  benchmarks) $(RUN) tests/run_folder.py tests/benchmarks;; \
+	  weights) $(RUN) data/make_weights.py --preset full --seconds $(STEP_SECONDS);; \
+	  all) $(MAKE) gpu STEP=tests && $(MAKE) gpu STEP=benchmarks || exit 1; \
+	    until $(RUN) data/make_weights.py --preset full --seconds $(STEP_SECONDS); \
+	    do [ $$? -eq $(COME_AGAIN) ] || exit 1; done;; \
+	  *) echo "STEP=$(STEP): take tests, benchmarks or weights." >&2; exit 1;; \
+	esac
 
 soak: env ## Run the long tests
 	$(RUN) tests/run_folder.py tests/soak

@@ -3,108 +3,219 @@
     python data/make_weights.py                      # what two cores do in an evening
     python data/make_weights.py --preset full        # with an accelerator: what `make gpu` runs
     python data/make_weights.py landmarks            # only one of the two
+    python data/make_weights.py --seconds 540        # a step of at most so long; see below
 
-Kill it whenever you like: the same command goes on from its last checkpoint and ends with the same
-weights. It writes painlab/assets/weights/*.safetensors in half precision, each with its licence,
-its settings and where it comes from inside.
+Kill it whenever you like: the same command goes on from the portraits and the checkpoint that it
+kept last, and ends with the same weights. With --seconds it stops by itself when the time is up,
+where nothing is lost, with exit status 75: the same command goes on until the status is 0.
+
+It writes painlab/assets/weights/*.safetensors in half precision, each with its licence, its
+settings and where it comes from inside. The preset "tiny" is there to see that it works; what it
+makes is no good, and stays in --work.
 """
 
 import argparse
 import json
+import shutil
+import sys
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from painlab.config import LandmarkNetConfig, TNTConfig
+import torch
+
+from painlab.config import LandmarkNetConfig
 from painlab.devices import choose_device, count_cores
+from painlab.errors import PainLabError
+from painlab.training.kept import KeptPortraits
 from painlab.training.landmarks import LandmarkTraining, train_landmarks
-from painlab.training.presets import rendered_stages
+from painlab.training.presets import preset_named, rendered_stages
 from painlab.training.pretrain import pretrain
 from painlab.training.provenance import painlab_commit
 from painlab.training.rendered import LEARNED_FROM, draw_pool
-from painlab.weights import ASSETS, in_half, write_weights
+from painlab.weights import ASSETS, in_half, read_weights, write_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 LICENCE = "CC0-1.0"
+COME_AGAIN = 75  # the exit status that sysexits.h has for what succeeds when it is tried again
+NAMES = {"landmarks": "landmarks68-synthface", "faces": "tnt-ti-synthface"}
 LANDMARKS = {
+    "tiny": LandmarkTraining(people=2, pictures=6, steps=12, batch=4, warm_up=2),
     "two-cores": LandmarkTraining(),
-    "full": LandmarkTraining(people=1600, pictures=60, steps=40_000, batch=128, warm_up=1000),
+    # six minutes of 16 cores, counted as in `painlab.training.presets`: 800 × 60 × 24 ms / 10 are
+    # 120 s for drawing, 8,000 × 96 × 2.7 ms / 8 are 260 s for preparing; the GPU waits for them
+    "full": LandmarkTraining(people=800, pictures=60, steps=8000, batch=96, warm_up=250),
 }
 
 
-def main() -> None:
-    """Make the weights that are asked for."""
+class TimeUpError(Exception):
+    """The seconds that were given have passed, and what was made until now is kept."""
+
+
+class Clock:
+    """Stops the work where something has been kept, before the time is up.
+
+    It stops when as much again as passed since the last such moment would be too much. Every call
+    comes at least to the first one, so that a limit however short ends the work in the end.
+    """
+
+    def __init__(self, seconds: float | None):
+        self.begin = self.last = time.monotonic()
+        self.seconds = seconds
+
+    def kept(self) -> None:
+        """Something was kept just now."""
+        now = time.monotonic()
+        took, self.last = now - self.last, now
+        if self.seconds is not None and now + took > self.begin + self.seconds:
+            raise TimeUpError(f"{now - self.begin:.0f} s")
+
+    def tell(self, text: str) -> None:
+        """What trainings say after each checkpoint, and only then."""
+        say(text)
+        self.kept()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make the weights that are asked for; the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="*", choices=["landmarks", "faces"], default=None)
+    parser.add_argument("what", nargs="*", help="landmarks, faces; both if nothing is named")
     parser.add_argument("--preset", choices=sorted(LANDMARKS), default="two-cores")
     parser.add_argument("--work", type=Path, default=ROOT / "_build" / "weights")
-    parser.add_argument("--output", type=Path, default=ASSETS / "weights")
+    parser.add_argument("--output", type=Path, help="a folder (default: painlab/assets/weights)")
     parser.add_argument("--device", help="a GPU where there is one, else the CPU")
     parser.add_argument("--processes", type=int, default=count_cores())
-    options = parser.parse_args()
-    options.output.mkdir(parents=True, exist_ok=True)
-    for what in options.what or ("landmarks", "faces"):
-        {"landmarks": make_landmarks, "faces": make_faces}[what](options)
+    parser.add_argument("--seconds", type=float, help="stop by then, with exit status 75")
+    options = parser.parse_args(arguments)
+    if unknown := sorted(set(options.what) - set(NAMES)):
+        parser.error(f"{unknown[0]!r} is not made here; name landmarks, faces or nothing")
+    options.folder, options.clock = options.work / options.preset, Clock(options.seconds)
+    if options.output is None and options.preset != "tiny":
+        options.output = ASSETS / "weights"
+    try:
+        options.device = choose_device(options.device)
+        options.workers = workers(options)
+        for what in options.what or NAMES:
+            {"landmarks": make_landmarks, "faces": make_faces}[what](options)
+    except TimeUpError as passed:
+        say(f"Stopped after {passed} with all of it kept in {options.folder}: come again.")
+        return COME_AGAIN
+    except PainLabError as error:
+        print(f"make_weights: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def make_landmarks(options) -> None:
     """The landmark network: portraits into memory, then the training."""
     training, config = LANDMARKS[options.preset], LandmarkNetConfig()
-    portraits = draw_pool(
-        people=range(training.people), pictures=training.pictures, seed=training.seed,
-        size=config.image_size, crop="loose", processes=options.processes, say=say,
-    )  # fmt: skip
-    net = train_landmarks(
-        options.work / options.preset / "landmarks",
-        training,
-        images=portraits.images,
-        landmarks=portraits.landmarks,
-        device=choose_device(options.device),
-        say=say,
-        workers=workers(options),
-    )
-    keep(net, "landmarks68-synthface", options, asdict(training))
+    settings = asdict(training)
+    if not made(options, "landmarks", settings):
+        portraits = draw_pool(
+            people=range(training.people), pictures=training.pictures, seed=training.seed,
+            size=config.image_size, crop="loose", processes=options.processes,
+            keep=kept_portraits(options, "landmarks"), say=say,
+        )  # fmt: skip
+        net = train_landmarks(
+            options.folder / "landmarks",
+            training,
+            images=portraits.images,
+            landmarks=portraits.landmarks,
+            device=options.device,
+            every=preset_named(options.preset).every,
+            say=options.clock.tell,
+            workers=options.workers,
+        )
+        write(net, options, "landmarks", settings)
+    hand_out(options, "landmarks")
 
 
 def make_faces(options) -> None:
     """The spatial module: identities and facial actions."""
-    stages = rendered_stages(options.preset, processes=options.processes, say=say)
-    tnt = pretrain(
-        options.work / options.preset / "faces",
-        stages,
-        config=TNTConfig(),
-        device=choose_device(options.device),
-        say=say,
-        workers=workers(options),
+    preset = preset_named(options.preset)
+    stages = rendered_stages(
+        options.preset, processes=options.processes, keep=kept_portraits(options, "faces"), say=say
     )
-    told = [{**asdict(stage), "faces": faces.describe()} for stage, faces in stages]
-    keep(tnt, "tnt-ti-synthface", options, {"stages": told})
+    settings = {"stages": [{**asdict(stage), "faces": faces.describe()} for stage, faces in stages]}
+    if not made(options, "faces", settings):
+        tnt = pretrain(
+            options.folder / "faces",
+            stages,
+            config=preset.config,
+            device=options.device,
+            every=preset.every,
+            say=options.clock.tell,
+            workers=options.workers,
+        )
+        write(tnt, options, "faces", settings)
+    hand_out(options, "faces")
 
 
-def keep(model, name: str, options, settings: dict) -> None:
+def kept_portraits(options, what: str) -> KeptPortraits:
+    """Where the portraits to learn from are kept until the weights are made."""
+    return KeptPortraits(options.folder / what / "portraits", after=options.clock.kept, say=say)
+
+
+def made(options, what: str, settings: dict) -> bool:
+    """Whether a call before this one came to the end."""
+    path = finished(options, what)
+    if not path.is_file() or read_weights(path).about["settings"] != as_text(settings):
+        return False
+    say(f"{path}: made before; remove {options.folder / what} to make it anew.")
+    return True
+
+
+def finished(options, what: str) -> Path:
+    """Where weights are written first."""
+    return options.folder / what / f"{NAMES[what]}.safetensors"
+
+
+def write(model, options, what: str, settings: dict) -> None:
     """Write the weights in half precision, with what is to be known of them."""
-    path = write_weights(
-        options.output / f"{name}.safetensors",
+    write_weights(
+        finished(options, what),
         in_half(model.state_dict()),
         config=model.config,
         about={
-            "name": name,
+            "name": NAMES[what],
             "licence": LICENCE,
             "trained_on": LEARNED_FROM,
             "made_by": f"data/make_weights.py --preset {options.preset}",
             "commit": painlab_commit(),
             "date": datetime.now(UTC).date().isoformat(),
-            "settings": json.dumps(settings, sort_keys=True),
+            "settings": as_text(settings),
         },
     )
-    say(f"written: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    say(f"written: {finished(options, what)}")
+
+
+def hand_out(options, what: str) -> None:
+    """Put finished weights where painlab looks for them, and let go of the portraits."""
+    shutil.rmtree(options.folder / what / "portraits", ignore_errors=True)
+    if options.output is None:
+        return
+    path = finished(options, what)
+    options.output.mkdir(parents=True, exist_ok=True)
+    part = options.output / f"{path.name}.part"
+    shutil.copyfile(path, part)
+    path = part.replace(options.output / path.name)
+    say(f"now in place: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def as_text(settings: dict) -> str:
+    """Settings as a weights file has them."""
+    return json.dumps(settings, sort_keys=True)
 
 
 def workers(options) -> int:
     """Threads that prepare batches ahead: on a CPU the network itself needs the cores."""
-    return 0 if choose_device(options.device).type == "cpu" else max(1, options.processes - 2)
+    if options.device.type == "cpu":
+        return 0
+    torch.set_num_threads(1)  # of each of them, or they would get into each other's way
+    return max(1, options.processes - 2)
 
 
 def say(text: str) -> None:
@@ -113,4 +224,4 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

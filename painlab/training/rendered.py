@@ -1,7 +1,13 @@
-"""Rendered faces to learn from: portraits of many people, drawn into memory as they are needed."""
+"""Rendered faces to learn from: portraits of many people, drawn into memory as they are needed.
 
-from collections.abc import Callable, Iterator
+They are drawn by processes on the CPU, also where the networks learn on a GPU: a portrait has a
+camera, a lamp and a backdrop of its own, and the renderer's batches are clips of one camera.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from threading import Lock
 
 import numpy as np
@@ -12,6 +18,7 @@ from painlab.datasets.side_by_side import side_by_side
 from painlab.datasets.synthpain.portraits import Portraits, draw_portraits
 from painlab.errors import DataError
 from painlab.training.batches import FaceBatch
+from painlab.training.kept import GROUP, KeptPortraits, joined
 
 LEARNED_FROM = "rendered faces of people who do not exist; it has never seen a person in pain"
 SEED_OF_FACES = 2001  # SynthPain's own people have seeds from 0 on, the landmarks' 1001
@@ -19,7 +26,7 @@ SEED_OF_FACES = 2001  # SynthPain's own people have seeds from 0 on, the landmar
 
 def draw_people(
     *,
-    people: range,
+    people: Iterable[int],
     pictures: int,
     seed: int,
     size: int,
@@ -47,20 +54,41 @@ def draw_pool(
     crop: str,
     first: int = 0,
     processes: int = 1,
+    keep: KeptPortraits | None = None,
     say: Callable[[str], None] = print,
 ) -> Portraits:
-    """The portraits of `draw_people` as one, in memory; ``say`` is told how far they are."""
+    """The portraits of `draw_people` as one, in memory; ``say`` is told how far they are.
+
+    With ``keep``, those that it has are taken from there, and those that are drawn put there.
+    """
+    asked = {"pictures": pictures, "seed": seed, "size": size, "crop": crop, "first": first}
     images = torch.empty(len(people) * pictures, size, size, 3, dtype=torch.uint8)
-    drawn = draw_people(
-        people=people, pictures=pictures, seed=seed, size=size, crop=crop, first=first,
-        processes=processes,
-    )  # fmt: skip
-    parts = []
-    for i, portraits in enumerate(drawn):
-        place = images[i * pictures : (i + 1) * pictures]
-        parts.append(replace(portraits, images=place.copy_(portraits.images)))
-        if (i + 1) % 100 == 0 or i + 1 == len(people):
-            say(f"drawn: {i + 1} of {len(people)} people")
+    groups = [people[i : i + GROUP] for i in range(0, len(people), GROUP)]
+    parts: list[Portraits | None] = [None] * len(groups)
+
+    def place(number: int, portraits: Portraits) -> None:
+        """Their pictures exist once: in the pool."""
+        start = number * GROUP * pictures
+        pool = images[start : start + len(portraits.images)]
+        parts[number] = replace(portraits, images=pool.copy_(portraits.images))
+
+    for number, group in enumerate(groups):
+        found = keep.find(group, asked) if keep else None
+        if found is not None:
+            place(number, found)
+    missing = [number for number, part in enumerate(parts) if part is None]
+    done = len(people) - sum(len(groups[number]) for number in missing)
+    if done:
+        say(f"kept: {done} of {len(people)} people in {keep.folder}")
+    unseen = [i for number in missing for i in groups[number]]
+    with closing(draw_people(people=unseen, processes=processes, **asked)) as one_by_one:
+        for number in missing:
+            drawn = joined(list(islice(one_by_one, len(groups[number]))))
+            place(number, drawn)
+            done += len(groups[number])
+            say(f"drawn: {done} of {len(people)} people")
+            if keep:
+                keep.put(groups[number], asked, drawn)
     rest = ("landmarks", "actions", "angles", "identity")
     whole = {name: torch.cat([getattr(part, name) for part in parts]) for name in rest}
     return Portraits(images=images, **whole)
@@ -82,6 +110,7 @@ class RenderedFaces:
         processes: that draw side by side.
         share: of how many runs that work together, this is the first, second, ...: (0, 1) alone.
             Each draws, and learns from, its own people.
+        keep: where pictures are kept; of those that are drawn again only the latest.
         say: told how far the drawing is.
     """
 
@@ -95,6 +124,7 @@ class RenderedFaces:
         renew: int | None = None,
         processes: int = 1,
         share: tuple[int, int] = (0, 1),
+        keep: KeptPortraits | None = None,
         say: Callable[[str], None] = print,
     ):
         part, parts = share
@@ -102,6 +132,7 @@ class RenderedFaces:
             raise DataError(f"RenderedFaces: {people} people with {pictures} pictures are too few.")
         self.identities, self.pictures, self.size = people, pictures, size
         self.seed, self.renew, self.processes, self.say = seed, renew, processes, say
+        self.keep = keep
         self.people = range(part, people, parts)
         self._round: int | None = None
         self._pool: tuple[Tensor, Tensor, Tensor] | None = None
@@ -129,6 +160,7 @@ class RenderedFaces:
     def _draw(self, number: int):
         pool = draw_pool(
             people=self.people, pictures=self.pictures, seed=self.seed, size=self.size,
-            crop="aligned", first=number * self.pictures, processes=self.processes, say=self.say,
+            crop="aligned", first=number * self.pictures, processes=self.processes,
+            keep=self.keep, say=self.say,
         )  # fmt: skip
         return pool.images, pool.identity, pool.actions

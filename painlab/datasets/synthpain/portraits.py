@@ -19,6 +19,7 @@ from painlab.datasets.synthpain.head import PIVOT, load_head
 from painlab.datasets.synthpain.render import draw_frames, place_body
 from painlab.datasets.synthpain.scene import Scene, draw_backdrop, draw_light
 from painlab.datasets.synthpain.subjects import draw_subject, generator
+from painlab.devices import choose_device
 from painlab.errors import DataError
 from painlab.typing import Float, Int, UInt8
 
@@ -50,9 +51,19 @@ class Portraits:
 
 
 def draw_portraits(
-    identity: int, *, seed: int, count: int, size: int, crop: str = "aligned", first: int = 0
+    identity: int,
+    *,
+    seed: int,
+    count: int,
+    size: int,
+    crop: str = "aligned",
+    first: int = 0,
+    device: str | torch.device = "cpu",
 ) -> Portraits:
     """Pictures of one person; each follows from (seed, identity, its number) alone.
+
+    They come one after another, so that an accelerator has little to do at a time: where many are
+    wanted, processes on the CPU draw them (`painlab.training.rendered`).
 
     Args:
         identity: who, from 0: subject `identity` of SynthPain's seed `seed`.
@@ -61,14 +72,18 @@ def draw_portraits(
         size: pixels of a side.
         crop: "aligned" as `FaceAligner` gives faces, "loose" as a detector's box does.
         first: the number of the first picture.
+        device: where the pictures are drawn; what is given is on the CPU. Devices differ by a grey
+            level in a few pixels.
 
     Raises:
         DataError: for another crop.
+        PainLabError: where this machine has no such device.
     """
     if crop not in ("aligned", "loose"):
         raise DataError(f'crop={crop!r} is not known; use "aligned" or "loose".')
+    device = choose_device(device)
     body = make_body(draw_subject(seed, identity))
-    drawn = [_portrait(body, seed, identity, first + i, size, crop) for i in range(count)]
+    drawn = [_portrait(body, seed, identity, first + i, size, crop, device) for i in range(count)]
     images, landmarks, actions, angles = (np.stack(parts) for parts in zip(*drawn, strict=True))
     return Portraits(
         images=torch.from_numpy(images),
@@ -106,7 +121,7 @@ def _act(actions, name: str, strength: float, rng) -> None:
     actions[at] += (strength * share).astype(np.float32)
 
 
-def _portrait(body, seed, identity, number, size, crop):
+def _portrait(body, seed, identity, number, size, crop, device):
     """One picture, its landmarks, actions and angles."""
     rng = generator(seed, "portrait", identity, trial=number)
     actions = draw_expression(rng)[None]
@@ -135,9 +150,8 @@ def _portrait(body, seed, identity, number, size, crop):
     frame = _frame(landmarks.astype(np.float32), size, crop, rng)
     rolled, zoom, centre = look_through(frame, positions)
     zoomed = replace(scene, focal=scene.focal * np.float32(zoom))
-    image = draw_frames(
-        body, zoomed, rolled, actions, size=size, centre=centre, device=torch.device("cpu")
-    )[0].numpy()
+    drawn = draw_frames(body, zoomed, rolled, actions, size=size, centre=centre, device=device)
+    image = drawn[0].cpu().numpy()
     places = seen @ frame[:, :2].T + frame[:, 2]
     landmarks = np.column_stack([places, zoom * landmarks[:, 2]])
     return image, landmarks, actions[0], rotation_angles(rotation)
