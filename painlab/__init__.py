@@ -34,6 +34,7 @@ from painlab.layers import attention
 from painlab.prediction import predict
 from painlab.spatial import TNT, join_patches, split_patches
 from painlab.temporal import TemporalTransformer, fourier_encode
+from painlab.training.metrics import classification_metrics
 from painlab.video import Clip, frames_to_tensor, read_video, write_video
 
 __all__ = [
@@ -56,11 +57,12 @@ __all__ = [
     "TemporalTransformer",
     "attention",
     "check_split",
+    "classification_metrics",
     "count_flops",
     "count_parameters",
     "fourier_encode",
-    "framework_of_faces",
     "frames_to_tensor",
+    "framework_of_faces",
     "hold_out",
     "join_patches",
     "leave_one_subject_out",
