@@ -24,13 +24,13 @@ def frozen_features(
         images: square pictures of aligned faces.
         at_once: pictures that pass through it together.
     """
-    device, size = tnt.class_token.device, tnt.config.image_size
+    size, device, dtype = tnt.config.image_size, tnt.class_token.device, tnt.class_token.dtype
     features = []
     with evaluating(tnt), torch.inference_mode():
         for start in range(0, len(images), at_once):
             part = resize_pictures(torch.from_numpy(images[start : start + at_once]), size)
             part = rearrange(part.to(device), "b height width c -> b c height width")
-            features.append(tnt(part.float() / 127.5 - 1).float().cpu().numpy())
+            features.append(tnt((part.float() / 127.5 - 1).to(dtype)).float().cpu().numpy())
     return np.concatenate(features)
 
 

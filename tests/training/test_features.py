@@ -1,0 +1,187 @@
+"""The feature store: made once, gone on with, and never mixed."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import painlab as pl
+from painlab.errors import DataError, PainLabError
+from painlab.training.features import CLIPS_A_SHARD, extract_features
+from painlab.training.store import INDEX, FeatureStore
+
+TINY = pl.FrameworkConfig.tiny().spatial
+
+
+@pytest.fixture(scope="module")
+def tnt():
+    torch.manual_seed(0)
+    return pl.TNT(TINY).eval()
+
+
+@pytest.fixture(scope="module")
+def data():
+    return pl.SynthPain(subjects=2, per_level=1, frames=4, size=64)
+
+
+@pytest.fixture(scope="module")
+def store(tnt, data, tmp_path_factory):
+    return extract_features(tnt, data, tmp_path_factory.mktemp("store"), aligner="truth")
+
+
+def never(*_args, **_kwargs):
+    pytest.fail("a clip was made again")
+
+
+def test_the_features_are_those_of_the_frames(store, tnt, data):
+    features = store.load()
+    assert features.features.shape == (10, 1, 4, TINY.dim)
+    assert features.found.all()
+    assert sorted(features.samples, key=str) == sorted(
+        (replace(sample, path=None) for sample in data), key=str
+    )
+    assert features.levels.tolist() == [sample.level for sample in features.samples]
+    for sample, one in zip(features.samples, features.features, strict=True):
+        from painlab.training import features as module
+
+        images, _ = module._true_faces(data, sample, tnt, 1, 138)
+        with torch.inference_mode():
+            expected = tnt(pl.frames_to_tensor(images))
+        torch.testing.assert_close(one[0], expected, atol=0.02, rtol=0.01)  # kept in bfloat16
+
+
+def test_what_is_there_is_not_made_again(store, tnt, data, monkeypatch):
+    before = {path.name: path.read_bytes() for path in store.root.iterdir()}
+    monkeypatch.setattr("painlab.training.features._faces", never)
+    again = extract_features(tnt, data, store.root, aligner="truth")
+    assert {path.name: path.read_bytes() for path in store.root.iterdir()} == before
+    assert len(again) == 10
+
+
+def test_killed_and_gone_on_with_it_ends_the_same(store, tnt, data, tmp_path, monkeypatch):
+    from painlab.training import features as module
+
+    made, real = [], module._faces
+
+    def until(samples, sample, *rest):
+        if len(made) == 7:
+            raise KeyboardInterrupt
+        made.append(sample.sample_name)
+        return real(samples, sample, *rest)
+
+    monkeypatch.setattr(module, "_faces", until)
+    with pytest.raises(KeyboardInterrupt):
+        extract_features(tnt, data, tmp_path, aligner="truth")
+    assert len(FeatureStore(tmp_path)) == 5  # the first subject's
+    monkeypatch.setattr(module, "_faces", real)
+    extract_features(tnt, data, tmp_path, aligner="truth")
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {
+        p.name: p.read_bytes() for p in store.root.iterdir()
+    }
+
+
+def test_a_store_made_otherwise_is_refused(store, tnt, data):
+    torch.manual_seed(1)
+    with pytest.raises(DataError, match=r"made otherwise \(model [0-9a-f]+, not [0-9a-f]+\)"):
+        extract_features(pl.TNT(TINY), data, store.root, aligner="truth")
+    with pytest.raises(DataError, match="stride 1, not 2"):
+        extract_features(tnt, data, store.root, aligner="truth", stride=2)
+    with pytest.raises(DataError, match="landmarks"):
+        extract_features(tnt, data, store.root, aligner="fitted")
+
+
+def test_a_damaged_shard_is_named_and_made_anew(tnt, data, tmp_path):
+    store = extract_features(tnt, data, tmp_path, aligner="truth")
+    shard = min(tmp_path.glob("*.safetensors"))
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(DataError, match=f"{shard.name} is damaged"):
+        store.load()
+    extract_features(tnt, data, tmp_path, aligner="truth")
+    assert shard.read_bytes() == whole
+    (tmp_path / INDEX).write_text("{")
+    with pytest.raises(DataError, match=INDEX):
+        FeatureStore(tmp_path)
+    with pytest.raises(DataError, match="no features"):
+        FeatureStore(tmp_path / "nowhere")
+
+
+@pytest.fixture
+def films(tmp_path):
+    """A list of clips, one of them broken, and one in which there is nobody."""
+    noise = np.random.default_rng(0).integers(0, 255, (6, 64, 64, 3), np.uint8)
+    rows = ["subject,level,path"]
+    for name, level in (("a", 0), ("b", 1), ("broken", 2)):
+        pl.write_video(tmp_path / f"{name}.mp4", noise, fps=25)
+        rows.append(f"S1,{level},{name}.mp4")
+    (tmp_path / "broken.mp4").write_bytes(b"no film")
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    return pl.Manifest(tmp_path / "list.csv")
+
+
+def test_films_of_a_list_with_a_broken_one(films, tnt, tmp_path):
+    aligner, said = pl.FaceAligner(landmarks="fitted", size=TINY.image_size, device="cpu"), []
+    with pytest.raises(PainLabError, match=r"1 clip could not be read.*broken"):
+        extract_features(tnt, films, tmp_path / "s", aligner=aligner, stride=2, say=said.append)
+    features = FeatureStore(tmp_path / "s").load()
+    assert features.features.shape == (2, 1, 3, TINY.dim)
+    assert not features.found.any()
+    assert not features.features.any()
+    assert len(said) == 2
+    assert all("no frame has a face" in line for line in said)
+    told = json.loads((tmp_path / "s" / INDEX).read_text())
+    assert told["made_from"]["aligner"] == aligner.description
+    sources = [clip.source for clip in FeatureStore(tmp_path / "s").clips]
+
+    pl.write_video(tmp_path / "a.mp4", np.zeros((6, 64, 64, 3), np.uint8), fps=25)
+    pl.write_video(tmp_path / "broken.mp4", np.zeros((4, 64, 64, 3), np.uint8), fps=25)
+    store = extract_features(
+        tnt, pl.Manifest(tmp_path / "list.csv"), tmp_path / "s", aligner=aligner, stride=2
+    )
+    assert len(store) == 3
+    assert store.clips[0].source != sources[0]
+    assert store.clips[1].source == sources[1]
+    assert [clip.frames for clip in store.clips] == [3, 3, 2]
+    assert store.load().features.shape == (3, 1, 3, TINY.dim)
+
+
+def test_features_that_are_no_numbers_are_refused(data, tmp_path):
+    broken = pl.TNT(TINY)
+    with torch.no_grad():
+        broken.class_token.fill_(float("nan"))
+    with pytest.raises(PainLabError, match="not numbers"):
+        extract_features(broken, data, tmp_path, aligner="truth")
+    assert len(FeatureStore(tmp_path)) == 0
+    with pytest.raises(DataError, match="no clip yet"):
+        FeatureStore(tmp_path).load()
+
+
+def test_bad_arguments_are_refused_in_one_line(tnt, data, films, tmp_path):
+    for error, words, call in (
+        (DataError, "no sample", lambda: extract_features(tnt, [], tmp_path / "x")),
+        (DataError, "stride=0", lambda: extract_features(tnt, data, tmp_path / "x", stride=0)),
+        (PainLabError, "truth", lambda: extract_features(tnt, films, tmp_path, aligner="truth")),
+        (
+            PainLabError,
+            "224",
+            lambda: extract_features(tnt, data, tmp_path, aligner=pl.FaceAligner(device="cpu")),
+        ),
+        (
+            PainLabError,
+            "without classes",
+            lambda: extract_features(pl.TNT(replace(TINY, classes=2)), data, tmp_path),
+        ),
+    ):
+        with pytest.raises(error, match=words) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_shard_holds_few_clips_of_one_subject(tnt, tmp_path):
+    data = pl.SynthPain(subjects=1, per_level=3, frames=1, size=32)
+    store = extract_features(tnt, data, tmp_path, aligner="truth")
+    assert len(store) == 15 > CLIPS_A_SHARD
+    assert len(list(tmp_path.glob("*.safetensors"))) == 2
+    assert [clip.level for clip in store.clips] == sorted(clip.level for clip in store.clips)
