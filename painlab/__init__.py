@@ -34,6 +34,7 @@ from painlab.layers import attention
 from painlab.prediction import predict
 from painlab.spatial import TNT, join_patches, split_patches
 from painlab.temporal import TemporalTransformer, fourier_encode
+from painlab.training.features import extract_features
 from painlab.training.metrics import classification_metrics
 from painlab.video import Clip, frames_to_tensor, read_video, write_video
 
@@ -60,6 +61,7 @@ __all__ = [
     "classification_metrics",
     "count_flops",
     "count_parameters",
+    "extract_features",
     "fourier_encode",
     "frames_to_tensor",
     "framework_of_faces",

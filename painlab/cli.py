@@ -18,6 +18,7 @@ from pathlib import Path
 
 from painlab import __version__
 from painlab.cli_data import add_check_data
+from painlab.cli_extract import add_extract
 from painlab.cli_pretrain import add_pretrain
 from painlab.cli_synth import add_synth
 from painlab.errors import PainLabError
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     add_check_data(commands)
     add_synth(commands)
     add_pretrain(commands)
+    add_extract(commands)
     for command in commands.choices.values():
         command.epilog = LIMITS
         command.add_argument("--debug", action="store_true", help="show where an error arose")
