@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,13 @@ def script():
     return module
 
 
-@pytest.fixture(autouse=True)
-def a_file_for_each_person(monkeypatch):
-    monkeypatch.setattr(rendered, "GROUP", 1)
+@pytest.fixture(scope="module", autouse=True)
+def people():
+    """Each is drawn once for all tests here, and has a file of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendered, "GROUP", 1)
+        patch.setattr(rendered, "_draw_person", cache(rendered._draw_person))
+        yield
 
 
 def make(script, work, *more) -> int:
@@ -37,7 +42,7 @@ def make(script, work, *more) -> int:
 
 
 @pytest.fixture(scope="module")
-def whole(script, tmp_path_factory):
+def whole(script, people, tmp_path_factory):
     work = tmp_path_factory.mktemp("whole")
     assert make(script, work, "--seconds=1000", f"--output={work / 'weights'}") == 0  # enough
     return work / "weights"

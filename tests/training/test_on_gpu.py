@@ -1,0 +1,140 @@
+"""Learning on an accelerator, and on tensors that only say that they lie on one."""
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+import painlab as pl
+from painlab.alignment.network import LandmarkNet
+from painlab.config import LandmarkNetConfig
+from painlab.datasets.synthpain.actions import ACTIONS
+from painlab.datasets.synthpain.portraits import draw_portraits
+from painlab.spatial.resolution import interpolate_positions
+from painlab.training.landmarks import (
+    LandmarkTraining,
+    eye_span,
+    eyes_first,
+    landmark_loss,
+    train_landmarks,
+)
+from painlab.training.pretrain import FaceNet, Stage, face_losses, pretrain
+from painlab.training.recipe import average_weights
+from painlab.training.rendered import RenderedFaces
+from painlab.weights import ASSETS
+
+PACKAGE = Path(pl.__file__).parent
+CONFIG = pl.FrameworkConfig.tiny().spatial
+WEIGHTS = sorted(path.stem for path in (ASSETS / "weights").glob("*.safetensors"))
+
+
+def same_device(*tensors):
+    return {tensor.device.type for tensor in tensors} == {"cuda"}
+
+
+class TestWithoutOne:
+    """Every operation is asked for its devices, and none is run."""
+
+    @pytest.fixture
+    def there(self, monkeypatch):
+        # the one that looks at its numbers, of which there are none
+        monkeypatch.setattr(torch.nn.init, "trunc_normal_", lambda tensor, **_: tensor)
+        with FakeTensorMode(), torch.device("cuda"):
+            yield
+
+    def test_a_mixture_of_devices_is_found(self, there):
+        with pytest.raises(RuntimeError, match="device"):
+            torch.ones(2) + torch.ones(2, device="cpu")
+
+    def test_faces(self, there):
+        net, averaged = (FaceNet(pl.TNT(CONFIG), identities=3) for _ in range(2))
+        logits, found = net(torch.randn(4, 3, 32, 32))
+        identity, actions = torch.zeros(4, dtype=torch.long), torch.rand(4, len(ACTIONS))
+        of_both = face_losses(logits, found, identity, actions, label_smoothing=0.1)
+        without = face_losses(logits, found, identity, None, label_smoothing=0.1)
+        average_weights(averaged, net, keep=0.9)
+        assert same_device(logits, found, *of_both, *without, *averaged.state_dict().values())
+
+    def test_the_next_resolution(self, there):
+        assert same_device(interpolate_positions(torch.randn(1 + 4, 24), 16))
+
+    def test_landmarks(self, there):
+        config = LandmarkNetConfig(image_size=32, channels=(8, 8, 8))
+        net, averaged = LandmarkNet(config), LandmarkNet(config)
+        found, spread = net(torch.rand(4, 3, 32, 32), return_spread=True)
+        true = eyes_first(torch.rand(4, 68, 3))
+        loss = landmark_loss(found, true, depth_weight=0.3)
+        loss = loss + (spread / eye_span(true)[:, None]).mean()
+        average_weights(averaged, net, keep=0.9)
+        assert same_device(found, spread, loss, *averaged.state_dict().values())
+
+    def test_no_module_takes_one_for_granted(self):
+        """The word is there to ask a device what it is; who decides is `painlab.devices`."""
+        asked = 0
+        for path in PACKAGE.rglob("*.py"):
+            tree = ast.parse(path.read_text())
+            compared = {
+                part for node in ast.walk(tree) if isinstance(node, ast.Compare)
+                for part in ast.walk(node)
+            }  # fmt: skip
+            named = {
+                node for node in ast.walk(tree)
+                if isinstance(node, ast.Constant) and node.value == "cuda"
+            }  # fmt: skip
+            asked += len(named & compared)
+            # of torchrun's processes each takes its own of several
+            if path.name not in ("devices.py", "parallel.py"):
+                assert named <= compared, path.name
+        assert asked > 3
+
+
+@pytest.mark.gpu
+class TestOnOne:
+    @pytest.mark.parametrize("name", WEIGHTS)
+    def test_shipped_weights_give_what_they_give_on_a_cpu(self, name):
+        here, there = pl.load_model(name), pl.load_model(name, device="cuda")
+        images = torch.rand(4, 3, here.config.image_size, here.config.image_size)
+        with torch.inference_mode():
+            expected, found = here(images), there(images.cuda())
+        assert found.is_cuda
+        torch.testing.assert_close(found.cpu(), expected, atol=2e-3, rtol=2e-3)
+
+    def test_a_tnt_learns(self, tmp_path):
+        faces = RenderedFaces(people=2, pictures=4, seed=9, size=32, say=lambda _: None)
+        stages = [
+            Stage(name="low", image_size=32, steps=2, batch=4, actions=1.0),
+            Stage(name="high", image_size=48, steps=2, batch=4, identity=0.3, actions=3.0, seed=1),
+        ]
+        given = {"config": replace(CONFIG, image_size=48), "every": 1, "say": lambda _: None}
+        run = lambda: pretrain(  # noqa: E731
+            tmp_path, [(s, faces) for s in stages], device=torch.device("cuda"), workers=2, **given
+        )
+        tnt = run()
+        assert same_device(*tnt.state_dict().values())
+        assert all(t.isfinite().all() for t in tnt.state_dict().values())
+        again = run()  # from its checkpoints
+        for name, tensor in tnt.state_dict().items():
+            assert torch.equal(tensor, again.state_dict()[name]), name
+        assert pl.load_model(tmp_path / "tnt.safetensors").config.image_size == 48
+
+    def test_a_landmark_network_learns(self, tmp_path):
+        heads = draw_portraits(0, seed=9, count=8, size=32, crop="loose")
+        training = LandmarkTraining(people=1, pictures=8, steps=2, batch=4, warm_up=1, seed=3)
+        net = train_landmarks(
+            tmp_path, training, images=heads.images, landmarks=heads.landmarks,
+            device=torch.device("cuda"), every=1, workers=2, say=lambda _: None,
+        )  # fmt: skip
+        assert same_device(*net.state_dict().values())
+        with torch.inference_mode():
+            assert net(torch.rand(2, 3, 32, 32, device="cuda")).isfinite().all()
+
+    def test_portraits_are_those_of_the_cpu(self):
+        asked = {"seed": 9, "count": 6, "size": 128, "crop": "loose"}
+        here, there = draw_portraits(0, **asked), draw_portraits(0, **asked, device="cuda")
+        apart = (here.images.int() - there.images.int()).abs()
+        assert (apart <= 1).float().mean() >= 0.999
+        assert torch.equal(here.landmarks, there.landmarks)
+        assert torch.equal(here.actions, there.actions)
