@@ -100,7 +100,8 @@ class TestOnOne:
         with torch.inference_mode():
             expected, found = here(images), there(images.cuda())
         assert found.is_cuda
-        torch.testing.assert_close(found.cpu(), expected, atol=2e-3, rtol=2e-3)
+        # a quarter of a pixel, or as little of a feature: convolutions count in TF32 there
+        assert (found.cpu() - expected).abs().max() < 2e-3 * expected.abs().max()
 
     def test_a_tnt_learns(self, tmp_path):
         faces = RenderedFaces(people=2, pictures=4, seed=9, size=32, say=lambda _: None)
