@@ -1,10 +1,11 @@
-"""What a model is made of: frozen dataclasses, checked when they are made.
+"""What a model is made of and how it is trained: frozen dataclasses, checked when they are made.
 
-A configuration travels inside every weights file, so a model can be rebuilt from the file alone.
-The comments give the paper's symbol or sentence where it has one.
+A model's configuration travels inside every weights file, so a model can be rebuilt from the file
+alone. The comments give the paper's symbol or sentence where it has one.
 """
 
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 
 from painlab.errors import PainLabError
 
@@ -12,6 +13,11 @@ from painlab.errors import PainLabError
 def _require(holds: bool, message: str) -> None:
     if not holds:
         raise PainLabError(message)
+
+
+def _is_number(value) -> bool:
+    """A finite number, and no truth value."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
 
 
 def _require_positive(config, *names: str) -> None:
@@ -230,7 +236,75 @@ class LandmarkNetConfig:
         )
 
 
-CONFIGS = {c.__name__: c for c in (TNTConfig, TemporalConfig, FrameworkConfig, LandmarkNetConfig)}
+AUGMENTATIONS = ("augmix", "trivialaugment")  # the order of Table I
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How the framework learns pain (paper Table I); what Table I leaves out says so.
+
+    The rest of Table I has no choice here or belongs to the model: the optimiser is AdamW, the
+    learning rate decays by a cosine to 0, the loss is cross-entropy, `TNTConfig.drop_path` and
+    `TemporalConfig.attention_dropout` are 0.1.
+    """
+
+    epochs: int = 200
+    learning_rate: float = 1e-4  # the highest, after the warm-up
+    weight_decay: float | int = 0.1  # on matrices and kernels alone: our reading
+    warm_up_epochs: int = 5  # the rate rises linearly, step by step
+    label_smoothing: float | int = 0.1
+    augmentations: tuple[str, ...] | list[str] = AUGMENTATIONS  # each once a clip, in this order
+    batch: int = 32  # clips of a step; not in Table I, see the ledger
+    clip_gradients: float | int | None = None  # largest norm; not in Table I, so None: not clipped
+    half_precision: bool = True  # bfloat16 autocast where the device has it; not in Table I
+    seed: int = 0  # of weights, batches, dropout and augmentation
+
+    def __post_init__(self):
+        object.__setattr__(self, "augmentations", tuple(self.augmentations))  # JSON knows lists
+        _require_positive(self, "epochs", "batch")
+        _require_probability(self, "label_smoothing")
+        for name in ("warm_up_epochs", "seed"):
+            value = getattr(self, name)
+            _require(
+                isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+                f"TrainingConfig({name}={value!r}): give a whole number, 0 or more.",
+            )
+        _require(
+            self.warm_up_epochs < self.epochs,
+            f"TrainingConfig: {self.warm_up_epochs} warm-up epochs must be fewer than the "
+            f"{self.epochs} epochs.",
+        )
+        for name in ("learning_rate", "clip_gradients"):
+            value = getattr(self, name)
+            _require(
+                (value is None and name == "clip_gradients") or (_is_number(value) and value > 0),
+                f"TrainingConfig({name}={value!r}): give a number above 0.",
+            )
+        _require(
+            _is_number(self.weight_decay) and self.weight_decay >= 0,
+            f"TrainingConfig(weight_decay={self.weight_decay!r}): give a number, 0 or more.",
+        )
+        unknown = [name for name in self.augmentations if name not in AUGMENTATIONS]
+        _require(
+            not unknown,
+            f"TrainingConfig: no augmentation {', '.join(map(repr, unknown))}: "
+            f"choose from {', '.join(AUGMENTATIONS)}.",
+        )
+
+    @classmethod
+    def paper(cls) -> "TrainingConfig":
+        """Table I. These are the defaults; the name says that they are meant."""
+        return cls()
+
+    def steps_of_epoch(self, clips: int) -> int:
+        """Steps in which every clip is seen once; the last may have fewer clips than a batch."""
+        return -(-clips // self.batch)
+
+
+CONFIGS = {
+    c.__name__: c
+    for c in (TNTConfig, TemporalConfig, FrameworkConfig, LandmarkNetConfig, TrainingConfig)
+}
 PARTS = {"spatial": "TNTConfig", "temporal": "TemporalConfig"}  # of a FrameworkConfig
 
 

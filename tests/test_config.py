@@ -4,7 +4,7 @@ import json
 import pytest
 
 from painlab import FrameworkConfig, PainLabError, TemporalConfig, TNTConfig
-from painlab.config import config_from_dict, config_to_dict
+from painlab.config import TrainingConfig, config_from_dict, config_to_dict
 
 
 def test_the_defaults_are_the_papers():
@@ -15,6 +15,25 @@ def test_the_defaults_are_the_papers():
     assert FrameworkConfig.paper().temporal.token_dim == 1 + 2 * 6 + 1
 
 
+def test_table_i():
+    """Every cell of the table; the optimiser, the cosine and the loss are in the recipe's tests."""
+    training = TrainingConfig.paper()
+    assert (training.epochs, training.warm_up_epochs) == (200, 5)
+    assert (training.learning_rate, training.weight_decay) == (1e-4, 0.1)
+    assert training.label_smoothing == 0.1
+    assert training.augmentations == ("augmix", "trivialaugment")
+    for model in (FrameworkConfig.paper(), FrameworkConfig()):
+        assert (model.spatial.drop_path, model.temporal.attention_dropout) == (0.1, 0.1)
+    # what the table leaves out, as the ledger has it
+    assert (training.batch, training.clip_gradients) == (32, None)
+    assert training == TrainingConfig()
+
+
+def test_steps_of_an_epoch_see_every_clip():
+    assert TrainingConfig().steps_of_epoch(86 * 40) == 108  # 107.5 batches of a binary task
+    assert [TrainingConfig(batch=4).steps_of_epoch(clips) for clips in (1, 4, 5)] == [1, 1, 2]
+
+
 @pytest.mark.parametrize(
     "config",
     [
@@ -22,6 +41,8 @@ def test_the_defaults_are_the_papers():
         TemporalConfig(max_frequency=10.0),
         FrameworkConfig.paper(stem="conv"),
         FrameworkConfig.tiny(),
+        TrainingConfig(epochs=3, warm_up_epochs=0, clip_gradients=1.0, augmentations=("augmix",)),
+        TrainingConfig(augmentations=()),
     ],
 )
 def test_a_configuration_survives_json(config):
@@ -52,6 +73,17 @@ def test_configurations_are_frozen():
         (lambda: TemporalConfig(attention_dropout=-0.1), "attention_dropout=-0.1"),
         (lambda: FrameworkConfig(spatial=TNTConfig(dim=96)), "96"),
         (lambda: FrameworkConfig(spatial=TNTConfig(classes=4)), "classes=0"),
+        (lambda: TrainingConfig(epochs=0), "epochs=0"),
+        (lambda: TrainingConfig(batch=True), "batch=True"),
+        (lambda: TrainingConfig(epochs=5), "5 warm-up epochs"),
+        (lambda: TrainingConfig(warm_up_epochs=-1), "warm_up_epochs=-1"),
+        (lambda: TrainingConfig(seed=-1), "seed=-1"),
+        (lambda: TrainingConfig(learning_rate=0.0), "learning_rate=0.0"),
+        (lambda: TrainingConfig(learning_rate=float("nan")), "learning_rate=nan"),
+        (lambda: TrainingConfig(weight_decay=-0.1), "weight_decay=-0.1"),
+        (lambda: TrainingConfig(label_smoothing=1.0), "label_smoothing=1.0"),
+        (lambda: TrainingConfig(clip_gradients=0.0), "clip_gradients=0.0"),
+        (lambda: TrainingConfig(augmentations=("mixup",)), "'mixup'"),
         (lambda: config_from_dict({"kind": "ViTConfig"}), "ViTConfig"),
         (lambda: config_from_dict({"kind": "TNTConfig", "width": 3}), "width"),
     ],

@@ -18,11 +18,11 @@ from einops import rearrange
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from painlab.config import AUGMENTATIONS
 from painlab.datasets.tasks import Sample
 from painlab.errors import PainLabError, ShapeError
 from painlab.typing import Bool, UInt8
 
-AUGMENTATIONS = ("augmix", "trivialaugment")  # the order of Table I
 FRAMES_AT_ONCE = 16  # 138 frames of 224 × 224 together would take 1.5 GB in AugMix
 
 
@@ -47,7 +47,7 @@ def augment_clip(
         seed: of the run.
         epoch: of the run, or the number of the view where features of several views are kept.
         sample: whose frames they are; its subject and its name count.
-        augmentations: any of `AUGMENTATIONS`, in the order in which they are applied.
+        augmentations: any of "augmix" and "trivialaugment", in the order in which they are applied.
         mask: (k), True where a frame has a face. The others come out as they went in.
 
     Returns:

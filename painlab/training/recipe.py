@@ -47,6 +47,27 @@ def set_learning_rate(
         group["lr"] = rate
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 by itself: CUDA from compute capability 8.0 on.
+
+    A CPU can, but mostly slower than in float32, and its results are what others are checked
+    against: there, training stays in float32.
+    """
+    if device.type != "cuda":
+        return False
+    with torch.cuda.device(device):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def half_precision(device: torch.device, *, wanted: bool = True) -> torch.autocast:
+    """A context in which matrix products are in bfloat16, where that is wanted and the device can.
+
+    Weights, their gradients and the optimiser stay in float32; the loss belongs outside of it.
+    """
+    enabled = wanted and has_bfloat16(device)
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+
+
 def keep_at(step: int, *, averaging: float | int) -> float:
     """What `average_weights` keeps: ``averaging``, less in the first steps, soon outdated."""
     return min(averaging, (1 + step) / (10 + step))
