@@ -103,6 +103,9 @@ def main(arguments: list[str] | None = None) -> int:
     except TimeUpError as passed:
         say(f"Stopped after {passed} with all of it kept in {options.folder}: come again.")
         return COME_AGAIN
+    except KeyboardInterrupt:
+        say(f"Stopped; the same command goes on from what is kept in {options.folder}.")
+        return 130
     except PainLabError as error:
         print(f"make_weights: {error}", file=sys.stderr)
         return 1

@@ -105,6 +105,17 @@ def test_other_settings_are_refused_in_one_line(script, whole, monkeypatch, caps
     assert "belongs to a run with other settings" in line
 
 
+def test_ctrl_c_is_no_error(script, tmp_path, monkeypatch, capsys):
+    def interrupted(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(script, "draw_pool", interrupted)
+    assert make(script, tmp_path, "landmarks") == 130
+    told = capsys.readouterr()
+    assert told.out.startswith("Stopped; the same command goes on")
+    assert told.err == ""
+
+
 def test_wrong_calls(script, capsys):
     for wrong in (["eyes"], ["--preset=huge"], ["--seconds=soon"]):
         with pytest.raises(SystemExit) as refused:
