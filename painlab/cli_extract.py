@@ -36,6 +36,10 @@ def add_extract(commands) -> None:
         "embedded",
     )  # fmt: skip
     command.add_argument(
+        "--views", metavar="N", type=int, default=1,
+        help="look at each clip N times: as it is, then under other augmentations (default: 1)",
+    )  # fmt: skip
+    command.add_argument(
         "--stride", metavar="N", type=int, default=1,
         help="take every Nth frame; 1, 2, 3, 4 leave 138, 69, 46, 35 of 138 (default: 1)",
     )  # fmt: skip
@@ -64,7 +68,8 @@ def _extract(options) -> None:
     model = load_model(options.weights or FACES, device=device)
     try:
         store = extract_features(
-            model, samples, options.store, aligner=options.landmarks, stride=options.stride,
+            model, samples, options.store, aligner=options.landmarks, views=options.views,
+            stride=options.stride,
             frames_at_once=8 if device.type == "cpu" else 32, progress=not options.quiet,
             say=lambda text: None if options.quiet else print(text, file=sys.stderr),
         )  # fmt: skip

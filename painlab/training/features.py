@@ -20,6 +20,7 @@ from painlab.datasets.tasks import Sample, counted
 from painlab.errors import DataError, PainLabError, VideoError
 from painlab.framework import FACES, load_model
 from painlab.spatial.tnt import TNT
+from painlab.training.augment import augment_clip
 from painlab.training.embeddings import frozen_features
 from painlab.training.store import FeatureStore, StoredClip
 from painlab.typing import Bool, Float, UInt8
@@ -36,8 +37,10 @@ def extract_features(
     store: str | PathLike,
     *,
     aligner: FaceAligner | str | None = None,
+    views: int = 1,
     stride: int = 1,
     frames: int = FRAMES,
+    seed: int = 0,
     frames_at_once: int = 32,
     progress: bool = False,
     say: Callable[[str], None] = print,
@@ -55,8 +58,11 @@ def extract_features(
         store: the folder to write to.
         aligner: a `FaceAligner` that makes pictures of the model's size; the name of its landmarks;
             None for "auto"; or "truth" for a `SynthPain`, whose landmarks are known.
+        views: how many times each clip is looked at: once as it is, then under another augmentation
+            (`augment_clip`) each time, the same for all of its frames.
         stride: every how manieth frame is taken; 1, 2, 3, 4 leave 138, 69, 46, 35 of 138.
         frames: of a clip, before the stride; what is longer is cut.
+        seed: of the augmentations.
         frames_at_once: frames that pass through the model together.
         progress: show a bar with the time left on the standard error stream.
         say: told of clips in which no face was found.
@@ -71,9 +77,11 @@ def extract_features(
     model, aligner = _model(model), _aligner(aligner, model, samples)
     if not len(samples):
         raise DataError("extract_features: there is no sample to extract features of.")
-    if stride < 1 or frames < 1:
-        raise DataError(f"stride={stride}, frames={frames}: give whole numbers above 0.")
-    kept = FeatureStore.begin(store, _made_from(model, aligner, stride=stride, frames=frames))
+    for name, number in (("views", views), ("stride", stride), ("frames", frames)):
+        if number < 1:
+            raise DataError(f"{name}={number}: give a whole number above 0.")
+    how = {"views": views, "seed": seed, "stride": stride, "frames": frames}
+    kept = FeatureStore.begin(store, {**_made_from(model, aligner), **how})
     broken: list[str] = []
     with tqdm(
         total=len(samples), unit="clip", desc=kept.root.name, dynamic_ncols=True,
@@ -91,7 +99,10 @@ def extract_features(
                         continue
                     if not found.any():
                         say(f"{sample.sample_name} of {sample.subject}: no frame has a face.")
-                    features = _encode(model, images, found, frames_at_once)
+                    pictures = _views(sample, images, found, views=views, seed=seed)
+                    features = torch.stack(
+                        [_encode(model, view, found, frames_at_once) for view in pictures]
+                    )  # v k d
                     if not features.isfinite().all():
                         raise PainLabError(
                             f"{sample.sample_name} of {sample.subject}: its features are not "
@@ -136,15 +147,10 @@ def _aligner(aligner, model: TNT, samples) -> FaceAligner | str:
     return aligner
 
 
-def _made_from(model: TNT, aligner: FaceAligner | str, *, stride: int, frames: int) -> dict:
+def _made_from(model: TNT, aligner: FaceAligner | str) -> dict:
     config = json.dumps(config_to_dict(model.config), sort_keys=True)
     how = {"landmarks": "truth"} if aligner == "truth" else aligner.description
-    return {
-        "model": digest(model.state_dict(), config)[:16],
-        "aligner": dict(how),
-        "stride": stride,
-        "frames": frames,
-    }
+    return {"model": digest(model.state_dict(), config)[:16], "aligner": dict(how)}
 
 
 def _shards(samples: Sequence[Sample]) -> Iterator[tuple[str, list[Sample]]]:
@@ -211,6 +217,13 @@ def _true_faces(data: SynthPain, sample: Sample, model: TNT, stride: int, frames
     return np.stack(images), np.ones(len(images), bool)
 
 
+def _views(sample: Sample, images, found, *, views: int, seed: int) -> Iterator[np.ndarray]:
+    """A clip's pictures as they are, then augmented."""
+    yield images
+    for view in range(1, views):
+        yield augment_clip(images, seed=seed, epoch=view, sample=sample, mask=found)
+
+
 def _encode(
     model: TNT,
     images: UInt8[np.ndarray, "k height width c"],
@@ -228,11 +241,12 @@ def _encode(
 def _put(store: FeatureStore, name: str, made) -> None:
     """One shard of clips; shorter ones are filled with zeros that count for nothing."""
     longest = max(len(found) for _, _, found in made)
-    features = torch.zeros(len(made), 1, longest, made[0][1].shape[-1])  # b v k d
+    views, _, dim = made[0][1].shape
+    features = torch.zeros(len(made), views, longest, dim)  # b v k d
     mask = torch.zeros(len(made), longest, dtype=torch.bool)  # b k
     clips = []
     for i, (clip, of_clip, found) in enumerate(made):
-        features[i, 0, : len(found)] = of_clip
+        features[i, :, : len(found)] = of_clip
         mask[i, : len(found)] = torch.from_numpy(found)
         clips.append(replace(clip, frames=len(found)))
     store.put(name, clips, features=features, found=mask)

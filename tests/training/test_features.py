@@ -82,6 +82,19 @@ def test_killed_and_gone_on_with_it_ends_the_same(store, tnt, data, tmp_path, mo
     }
 
 
+def test_views_are_augmented_clips(tnt, data, tmp_path):
+    some = pl.SynthPain(subjects=1, per_level=1, frames=2, size=64)
+    whole = extract_features(tnt, some, tmp_path / "3", aligner="truth", views=3).load()
+    alone = extract_features(tnt, some, tmp_path / "1", aligner="truth").load()
+    assert whole.features.shape == (5, 3, 2, TINY.dim)
+    assert torch.equal(whole.features[:, :1], alone.features)
+    first, second, third = whole.features.unbind(1)
+    assert not torch.equal(first, second)
+    assert not torch.equal(second, third)
+    other = extract_features(tnt, some, tmp_path / "s", aligner="truth", views=2, seed=1).load()
+    assert not torch.equal(other.features[:, 1], second)
+
+
 def test_a_store_made_otherwise_is_refused(store, tnt, data):
     torch.manual_seed(1)
     with pytest.raises(DataError, match=r"made otherwise \(model [0-9a-f]+, not [0-9a-f]+\)"):
