@@ -149,6 +149,10 @@ def test_an_interruption_is_one_line(tmp_path):
     assert all(step.startswith(("low, step ", "full-size, step ")) for step in steps)
     assert line.startswith(f"painlab: stopped; the checkpoints stay in {tmp_path}")
     assert (tmp_path / "1-low.checkpoint.safetensors").is_file()
+    assert list((tmp_path / "portraits").glob("people-*.safetensors"))
+    again = subprocess.run(command, env=ALONE, capture_output=True, text=True, check=True)
+    assert "kept: 2 of 2 people" in again.stderr  # not drawn again
+    assert not (tmp_path / "portraits").exists()
 
 
 PROGRAM = """
