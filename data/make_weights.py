@@ -142,7 +142,7 @@ def make_faces(options) -> None:
     stages = rendered_stages(
         options.preset, processes=options.processes, keep=kept_portraits(options, "faces"), say=say
     )
-    settings = {"stages": [{**asdict(stage), "faces": faces.describe()} for stage, faces in stages]}
+    settings = {"stages": [{"stage": asdict(s), "faces": f.describe()} for s, f in stages]}
     if not made(options, "faces", settings):
         tnt = pretrain(
             options.folder / "faces",

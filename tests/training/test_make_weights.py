@@ -92,7 +92,8 @@ def test_the_weights_tell_of_themselves_and_can_be_loaded(whole):
             t.dtype == torch.float16 for t in weights.tensors.values() if t.is_floating_point()
         )
     assert json.loads(landmarks.about["settings"])["people"] == 2
-    assert [s["name"] for s in json.loads(tnt.about["settings"])["stages"]] == ["low", "full-size"]
+    stages = json.loads(tnt.about["settings"])["stages"]
+    assert [told["stage"]["name"] for told in stages] == ["low", "full-size"]
     assert pl.load_model(whole / f"{NAMES[1]}.safetensors").config == tnt.config
 
 
