@@ -168,7 +168,8 @@ def read_model(path_or_name: str | Path, makers: dict[type, Callable[..., nn.Mod
         wanted = " or ".join(sorted(make.__name__ for make in makers.values()))
         kind = type(weights.config).__name__.removesuffix("Config")
         raise WeightsError(f"{path} holds a {kind}, and a {wanted} is needed.")
-    model = makers[type(weights.config)](weights.config)
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is written over at once
+        model = makers[type(weights.config)](weights.config)
     expected, found = model.state_dict(), weights.tensors
     for name, value in expected.items():
         if name not in found or found[name].shape != value.shape:

@@ -49,6 +49,12 @@ def test_a_file_may_begin_with_any_byte(tmp_path):
     assert b"\x80" in first
 
 
+def test_loading_leaves_the_random_numbers_alone(saved):
+    before = torch.get_rng_state()
+    pl.load_model(saved)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_half_precision_is_read_as_float32(tmp_path):
     path = pl.save_model(MODELS["spatial"]().half(), tmp_path / "half.safetensors")
     assert {p.dtype for p in pl.load_model(path).parameters()} == {torch.float32}
