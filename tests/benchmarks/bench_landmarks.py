@@ -70,8 +70,8 @@ def main() -> None:
     if options.record:
         from _record import record
 
-        config = {**vars(options), "seed": SEED, **methods["embedded"].describe()}
-        del config["record"], config["weights"]  # their digest tells them apart
+        config = {"people": options.people, "pictures": options.pictures, "seed": SEED}
+        config |= methods["embedded"].describe()  # with a digest of the weights
         print(record("landmarks", figures, config=config, seconds=perf_counter() - start))
 
 
