@@ -30,11 +30,13 @@ from painlab.weights import find_weights, read_model
 WEIGHTS = "landmarks68-synthface"
 BATCH = 32  # faces that pass through the network together
 FILL = 0.62  # of a crop's side: the longer side of the box about its landmarks
-# Of the distance between the eyes. Where the network saw a face it was never farther off: 0.08 at
-# most on 68 photographs and 5 clips, 0.21 on rendered heads (there the five points were wrong, at
-# 41 degrees of yaw). Without a face it was: 0.38 and more on noise, 0.52 on plain grey, and 0.57
-# with random weights. tests/benchmarks/bench_landmarks.py measures the first two.
+# Of the distance between the eyes. Where the network saw a face it was never farther off: 0.15 at
+# most on 68 photographs and 5 clips, 0.27 on rendered heads (there the five points were wrong).
 MOST_APART = 0.3
+# Pixels of the crop: how wide its maps are on average. On the same faces, 96 rendered ones and these
+# with a plain patch over them 5.2 at most; on plain grey 10.6, where it answers with the mean head,
+# and on noise and pictures of other things 5.6 and more.
+WIDEST = 5.4
 
 
 def loose_crop(landmarks: Float[np.ndarray, "68 3"], *, size: int) -> Float[np.ndarray, "2 3"]:
@@ -64,7 +66,8 @@ class EmbeddedLandmarks:
     A face's crop comes from the fit (`fit_five_points`), a second one from what the network found
     in the first. At that it looks twice, at the crop and at its mirror image, and takes the mean:
     it makes points a little more exact and aligned pictures a quarter steadier. Where the network's
-    own eyes, nose and mouth lie too far from MTCNN's, the frame keeps the fit.
+    maps are wide, or its own eyes, nose and mouth lie too far from MTCNN's, the frame keeps the
+    fit.
 
     Args:
         device: where the network runs.
@@ -91,45 +94,54 @@ class EmbeddedLandmarks:
         landmarks = fit_five_points(faces.points)
         rows = np.arange(len(landmarks))
         for last in (False, True):
-            seen = self.look([frames[i] for i in rows], landmarks[rows], mirror=last)
-            near = agree(seen, landmarks[rows], faces.points[rows])
-            rows = rows[near]
-            landmarks[rows] = seen[near]
+            seen, width = self.look([frames[i] for i in rows], landmarks[rows], mirror=last)
+            sure = agree(seen, landmarks[rows], faces.points[rows]) & (width <= WIDEST)
+            rows = rows[sure]
+            landmarks[rows] = seen[sure]
             if not last:
-                self.placed += len(near)
-                self.fallbacks += int((~near).sum())
+                self.placed += len(sure)
+                self.fallbacks += int((~sure).sum())
         return landmarks
 
     @torch.inference_mode()
     def look(
         self, frames, landmarks: Float[np.ndarray, "k 68 3"], *, mirror: bool = False
-    ) -> Float[np.ndarray, "k 68 3"]:
+    ) -> tuple[Float[np.ndarray, "k 68 3"], Float[np.ndarray, "k"]]:
         """What the network sees in the crop about each face's landmarks: better ones.
 
         With ``mirror`` it sees the crop's mirror image too, and the two answers are averaged.
+
+        Returns:
+            The landmarks; and how wide the network's maps are on average, in pixels of the crop: it
+            learned to keep them narrow, and cannot where there is no face.
         """
         if len(landmarks) > BATCH:
             groups = [slice(i, i + BATCH) for i in range(0, len(landmarks), BATCH)]
-            return np.concatenate(
-                [self.look(frames[g], landmarks[g], mirror=mirror) for g in groups]
-            )
+            parts = [self.look(frames[g], landmarks[g], mirror=mirror) for g in groups]
+            return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
         if not len(landmarks):
-            return landmarks
+            return landmarks, np.zeros(0, np.float32)
         size = self.network.config.image_size
         transforms = [loose_crop(points, size=size) for points in landmarks]
         pairs = zip(frames, transforms, strict=True)
         images = torch.from_numpy(np.stack([_picture(*pair, size=size) for pair in pairs]))
         images = rearrange(images.to(self.device), "k height width c -> k c height width") / 255
-        found = self.network(images).cpu().numpy()  # k j xyz
+        found, widths = self._ask(images)
         if mirror:
-            other = self.network(images.flip(-1)).cpu().numpy()[:, MIRRORED]
+            other, widths_of_other = self._ask(images.flip(-1))
+            other = other[:, MIRRORED]
             other[..., 0] = size - 1 - other[..., 0]
-            found = (found + other) / 2
+            found, widths = (found + other) / 2, (widths + widths_of_other) / 2
         back = [invert(transform) for transform in transforms]
         flat = np.stack([transform_points(p, t) for p, t in zip(found[..., :2], back, strict=True)])
         scale = np.array([math.hypot(*t[:, 0]) for t in back])
         depth = found[..., 2:] * scale[:, None, None]
-        return np.concatenate([flat, depth], 2).astype(np.float32)
+        return np.concatenate([flat, depth], 2).astype(np.float32), widths
+
+    def _ask(self, images) -> tuple[Float[np.ndarray, "k j xyz"], Float[np.ndarray, "k"]]:
+        """The network's landmarks in the crop, and the mean width of its maps."""
+        points, widths = self.network(images, return_spread=True)
+        return points.cpu().numpy(), widths.mean(dim=1).cpu().numpy()
 
     def describe(self) -> dict[str, str]:
         """What a store or a model records of its landmarks."""

@@ -32,13 +32,15 @@ class Told(torch.nn.Module):
 
     config = LandmarkNetConfig(image_size=SIZE, channels=(8, 8))
 
-    def __init__(self, *answers):
+    def __init__(self, *answers, width=3.0):
         super().__init__()
-        self.answers, self.seen = list(answers), []
+        self.answers, self.seen, self.width = list(answers), [], width
 
-    def forward(self, images):
+    def forward(self, images, *, return_spread):
         self.seen.append(images)
-        return torch.as_tensor(self.answers.pop(0), dtype=torch.float32)
+        told = torch.as_tensor(self.answers.pop(0), dtype=torch.float32)
+        width = torch.as_tensor(self.width).expand(len(told))
+        return told, width[:, None].expand(-1, 68)
 
 
 @pytest.fixture(scope="module")
@@ -185,14 +187,46 @@ def test_with_the_mirror_image_two_answers_are_averaged(source, frames, heads):
     wrong = np.array([0.5, -0.25, 1.0])
     answers = in_crops(heads, crops) + wrong, in_mirror(in_crops(heads, crops) - wrong)
     source.network = Told(*answers)
-    assert np.abs(source.look(frames, heads, mirror=True) - heads).max() < 0.02
+    assert np.abs(source.look(frames, heads, mirror=True)[0] - heads).max() < 0.02
 
 
 def test_many_faces_pass_in_batches_as_alone(source, frames, heads, monkeypatch):
-    together = source.look(frames, heads, mirror=True)
+    together, widths = source.look(frames, heads, mirror=True)
     monkeypatch.setattr(embedded, "BATCH", 2)
-    assert np.allclose(source.look(frames, heads, mirror=True), together, atol=1e-3)
-    assert source.look([], heads[:0]).shape == (0, 68, 3)
+    alone, widths_alone = source.look(frames, heads, mirror=True)
+    assert np.allclose(alone, together, atol=1e-3)
+    assert np.allclose(widths_alone, widths, atol=1e-3)
+    assert source.look([], heads[:0])[0].shape == (0, 68, 3)
+
+
+def test_wide_maps_are_not_believed(source, frames, faces, heads):
+    fitted = landmarks.fit_five_points(faces.points)
+    crops = [embedded.loose_crop(points, size=SIZE) for points in fitted]
+    width = torch.tensor([3.0, embedded.WIDEST + 0.1, float("nan")])
+    again = [embedded.loose_crop(points, size=SIZE) for points in heads[:1]]
+    second = in_crops(heads[:1], again)
+    source.network = Told(in_crops(heads, crops), second, in_mirror(second), width=width)
+
+    def narrow(*_):
+        source.network.width = 3.0
+
+    source.network.register_forward_hook(narrow)
+    found = source(frames, faces)
+    assert np.abs(found[0] - heads[0]).max() < 0.02
+    assert np.array_equal(found[1:], fitted[1:])
+    assert (source.placed, source.fallbacks) == (3, 2)
+
+
+@pytest.mark.parametrize("kind", ["grey", "noise"])
+def test_where_there_is_no_face_the_fit_stays(kind, astronaut, aligner):
+    source = embedded.EmbeddedLandmarks(device=torch.device("cpu"))
+    faces = aligner.detector.search(astronaut[None])[0]
+    faces = faces.pick([int(faces.confidence.argmax())])
+    assert not np.array_equal(source([astronaut], faces), landmarks.fit_five_points(faces.points))
+    noise = np.random.default_rng(0).integers(0, 256, astronaut.shape).astype(np.uint8)
+    empty = np.full_like(astronaut, 127) if kind == "grey" else noise
+    assert np.array_equal(source([empty], faces), landmarks.fit_five_points(faces.points))
+    assert (source.placed, source.fallbacks) == (2, 1)
 
 
 def test_half_precision_is_stored_and_float32_computed(source):
