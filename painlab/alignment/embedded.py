@@ -33,9 +33,9 @@ FILL = 0.62  # of a crop's side: the longer side of the box about its landmarks
 # Of the distance between the eyes. Where the network saw a face it was never farther off: 0.15 at
 # most on 68 photographs and 5 clips, 0.27 on rendered heads (there the five points were wrong).
 MOST_APART = 0.3
-# Pixels of the crop: how wide its maps are on average. On the same faces, 96 rendered ones and these
-# with a plain patch over them 5.2 at most; on plain grey 10.6, where it answers with the mean head,
-# and on noise and pictures of other things 5.6 and more.
+# Pixels of the crop: how wide its maps are on average. On these faces, on rendered ones and under a
+# plain patch 5.2 at most; on plain grey 10.6, where it answers with the mean head, and on noise and
+# pictures of other things 5.6 and more.
 WIDEST = 5.4
 
 
