@@ -90,6 +90,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=count_cores())
     parser.add_argument("--seconds", type=float, help="stop by then, with exit status 75")
     options = parser.parse_args(arguments)
+    if options.seconds is not None and options.seconds < 0:
+        parser.error(f"--seconds {options.seconds:g}: give a number, 0 or more")
     if unknown := sorted(set(options.what) - set(NAMES)):
         parser.error(f"{unknown[0]!r} is not made here; name landmarks, faces or nothing")
     options.folder, options.clock = options.work / options.preset, Clock(options.seconds)

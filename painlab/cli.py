@@ -1,7 +1,7 @@
 """The command line. ``painlab predict`` and ``painlab align`` are here.
 
-``painlab check-data`` is in ``cli_data``, ``painlab synth`` in ``cli_synth``, and ``painlab
-pretrain`` in ``cli_pretrain``.
+``painlab check-data`` is in ``cli_data``, ``painlab synth`` in ``cli_synth``, ``painlab pretrain``
+in ``cli_pretrain``, and ``painlab extract`` in ``cli_extract``.
 
 Results go to the standard output, everything else to the standard error stream. The exit status
 is 0 only on success: 1 for bad input, 2 for a wrong call, 130 for an interruption.
@@ -98,8 +98,8 @@ def _add_command(commands, name: str, *, run, help: str) -> argparse.ArgumentPar
         choices=("auto", "fan", "embedded", "fitted"),
         default="auto",
         help="fan: the paper's network; embedded: a small network that comes with painlab, learned "
-        "from rendered faces; fitted: an average head on five points; auto: FAN where its weights "
-        "are on this machine, else embedded",
+        "from rendered faces, and has never seen a person; fitted: an average head on five points; "
+        "auto: FAN where its weights are on this machine, else embedded",
     )
     command.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one by default")
     command.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
@@ -110,7 +110,11 @@ def _add_predict(commands) -> None:
     command = _add_command(
         commands, "predict", run=_predict, help="class probabilities over time for a face"
     )
-    command.add_argument("--weights", help="a weights file of a PainFramework, or a shipped name")
+    command.add_argument(
+        "--weights",
+        help="a weights file of a PainFramework; without it a spatial part that learned from "
+        "rendered faces and has never seen a person in pain, and random numbers over time",
+    )
     command.add_argument(
         "--hop", type=float, default=1.0, help="seconds between windows (default: 1)"
     )

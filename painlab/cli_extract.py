@@ -57,9 +57,12 @@ def _extract(options) -> None:
     from painlab.datasets.subjects import choose_subjects
     from painlab.datasets.tasks import counted
     from painlab.devices import choose_device
+    from painlab.errors import DataError
     from painlab.framework import FACES, load_model
     from painlab.training.features import extract_features
 
+    if options.store.resolve() == options.root.resolve():
+        raise DataError(f"{options.store}: features need a folder of their own.")
     device = choose_device(options.device)
     samples = Manifest(options.root) if options.root.is_file() else BioVid(options.root)
     if options.leave_out:

@@ -21,7 +21,8 @@ def add_pretrain(commands) -> None:
     command = commands.add_parser(
         "pretrain",
         help=HELP,
-        description=f"{HELP[0].upper()}{HELP[1:]}. Without --faces it learns from rendered faces. "
+        description=f"{HELP[0].upper()}{HELP[1:]}. Without --faces it learns from rendered faces: "
+        "what it makes has then never seen a person, nor anyone in pain. "
         "A run that was stopped or killed goes on where it was when the same command is given "
         "again, and ends with the same weights. On several accelerators: torchrun --nproc-per-node "
         "N -m painlab pretrain OUT ...",
@@ -217,13 +218,13 @@ def _align(options, device, processes, side_by_side: int, size: int, say) -> Pat
 def _about(name: str, preset, folder) -> dict[str, str]:
     """What the weights tell of themselves."""
     from painlab.training.provenance import painlab_commit
-    from painlab.training.rendered import LEARNED_FROM
+    from painlab.training.rendered import LEARNED_FROM, RENDERED
 
     learned, licence = LEARNED_FROM, "CC0-1.0"
     if folder is not None:
         learned = (
             f"identities: {len(folder):,} pictures of {folder.identities:,} people, SHA-256 "
-            f"{folder.index.digest}; facial actions: {LEARNED_FROM} there"
+            f"{folder.index.digest}; facial actions: {RENDERED}"
         )
         licence = "as the pictures that it learned from allow"
     kind = "synthface" if folder is None else "faces"

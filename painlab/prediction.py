@@ -139,7 +139,11 @@ def window_frames(frames: int, *, length: int, hop: int) -> tuple[tuple[int, int
 def _framework(model: PainFramework | str | Path | None) -> tuple[PainFramework, str, bool | None]:
     """The model, which weights it has in words, and whether they were trained."""
     if model is None:
-        return framework_of_faces(), f"{FACES} for each frame, random numbers over time", False
+        weights = (
+            f"{FACES} for each frame, which learned from rendered faces and has never seen a "
+            "person in pain; random numbers over time"
+        )
+        return framework_of_faces(), weights, False
     if isinstance(model, PainFramework):
         about = getattr(model, "about", {})
         return model, about.get("name", "the model that was passed in"), _trained(about)

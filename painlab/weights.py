@@ -30,16 +30,24 @@ def find_weights(path_or_name: str | Path) -> Path:
         WeightsError: where there is neither.
     """
     path = Path(path_or_name)
-    if path.is_file():
+    if _is_file(path):
         return path
     shipped = ASSETS / "weights" / f"{path_or_name}.safetensors"
-    if path.name == str(path_or_name) and shipped.is_file():
+    if path.name == str(path_or_name) and _is_file(shipped):
         return shipped
-    if path.is_dir():
+    if _is_file(path, Path.is_dir):
         raise WeightsError(f"{path} is a folder, not a weights file.")
     names = sorted(p.stem for p in (ASSETS / "weights").glob("*.safetensors"))
     known = f"; painlab comes with {', '.join(names)}" if names else ""
     raise WeightsError(f"{path_or_name}: there is no such weights file{known}.")
+
+
+def _is_file(path: Path, ask: Callable[[Path], bool] = Path.is_file) -> bool:
+    """Whether there is one; a name that no file can have is none."""
+    try:
+        return ask(path)
+    except OSError:
+        return False
 
 
 def write_weights(
@@ -53,23 +61,22 @@ def write_weights(
     from painlab import __version__
 
     path = Path(path)
-    text = json.dumps(config_to_dict(config), sort_keys=True)
     metadata = {
         **{name: str(text) for name, text in (about or {}).items()},
         "painlab": __version__,
-        "config": text,
-        "sha256": digest(tensors, text),
+        "config": json.dumps(config_to_dict(config), sort_keys=True),
     }
+    metadata["sha256"] = digest(tensors, metadata)
     write_tensors(path, tensors, metadata=metadata)
     return path
 
 
-def digest(tensors: dict[str, Tensor], config: str) -> str:
-    """SHA-256 of tensors (names, types, shapes, values) and of the text of their configuration.
+def digest(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    """SHA-256 of tensors (names, types, shapes, values) and of all that is told of them.
 
-    safetensors notices a file that is cut short, and nothing of a value that has changed.
+    safetensors notices a file that is cut short, and nothing of a value or a text that has changed.
     """
-    told = hashlib.sha256(config.encode())
+    told = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         told.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -139,11 +146,10 @@ def read_weights(path: str | Path) -> Weights:
         raise WeightsError(f"{path} is damaged or no safetensors file ({error}).") from error
     if "config" not in metadata:
         raise WeightsError(f"{path} is no weights file of painlab: it carries no configuration.")
-    text = metadata.pop("config")
-    if metadata.pop("sha256", None) != digest(tensors, text):
+    if metadata.pop("sha256", None) != digest(tensors, metadata):
         raise WeightsError(f"{path} was altered after it was written: its numbers do not add up.")
     try:
-        config = config_from_dict(json.loads(text))
+        config = config_from_dict(json.loads(metadata.pop("config")))
     except (PainLabError, ValueError, TypeError) as error:
         raise WeightsError(
             f"{path}: its configuration cannot be used ({str(error).rstrip('.')})."

@@ -91,7 +91,7 @@ def test_rendered_faces(call, tmp_path):
     status, text, err = call(out, *SMALL, "--seed=1", "--quiet")
     assert (status, text) == (1, "")
     assert len(err) == 1
-    assert f"{out}/1-low.checkpoint.safetensors belongs to a run with other settings" in err[0]
+    assert f"{out}/tnt.safetensors was made with other settings (stages)" in err[0]
 
 
 def test_a_folder_of_people_aligned_first(call, people, tmp_path):

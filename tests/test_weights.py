@@ -80,6 +80,7 @@ def test_what_cannot_be_loaded_is_refused_in_one_line(tmp_path, saved):
     whole = saved.read_bytes()
     refuse(tmp_path / "nowhere.safetensors", "nowhere.safetensors", "no such")
     refuse("tnt-of-nobody", "tnt-of-nobody")
+    refuse("x" * 300, "no such")
     refuse(tmp_path, "folder")
     for size in (0, 5, 100, len(whole) // 2, len(whole) - 1):
         part = tmp_path / "part.safetensors"
@@ -113,8 +114,8 @@ def test_foreign_and_altered_files_are_refused(tmp_path, saved):
 
     def alter(tensors, config=None, **changes):
         config = config or json.dumps({**json.loads(metadata["config"]), **changes})
-        told = {**metadata, "config": config, "sha256": digest(tensors, config)}
-        save_file(tensors, other, metadata=told)
+        told = {k: v for k, v in metadata.items() if k != "sha256"} | {"config": config}
+        save_file(tensors, other, metadata={**told, "sha256": digest(tensors, told)})
 
     alter(tensors, dim=48)
     refuse(other, "class_token", "(24,)")
@@ -143,6 +144,9 @@ def test_one_changed_bit_is_noticed(tmp_path, saved):
         other.write_bytes(changed)
         refuse(other, "other.safetensors", "altered")
     other.write_bytes(whole.replace(b'\\"drop_path\\": 0.1', b'\\"drop_path\\": 0.2'))
+    assert other.read_bytes() != whole
+    refuse(other, "altered")
+    other.write_bytes(whole.replace(b'"licence":"CC0"', b'"licence":"MIT"'))
     assert other.read_bytes() != whole
     refuse(other, "altered")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from painlab.alignment import FaceAligner, warp
 from painlab.config import config_to_dict
@@ -32,7 +32,7 @@ FRAMES = 138  # of a clip of BioVid, 5.5 s at 25 frames a second
 
 
 def extract_features(
-    model: TNT | str | Path | None,
+    model: nn.Module | str | Path | None,
     samples: Sequence[Sample],
     store: str | PathLike,
     *,
@@ -120,8 +120,8 @@ def extract_features(
     return kept
 
 
-def _model(model: TNT | str | Path | None) -> TNT:
-    loaded = model if isinstance(model, TNT) else load_model(model or FACES)
+def _model(model: nn.Module | str | Path | None) -> TNT:
+    loaded = model if isinstance(model, nn.Module) else load_model(model or FACES)
     if not isinstance(loaded, TNT) or loaded.config.classes:
         given = type(loaded).__name__ if model is loaded else model
         raise PainLabError(f"{given}: features come from a TNT without classes.")
@@ -148,7 +148,7 @@ def _aligner(aligner, model: TNT, samples) -> FaceAligner | str:
 
 
 def _made_from(model: TNT, aligner: FaceAligner | str) -> dict:
-    config = json.dumps(config_to_dict(model.config), sort_keys=True)
+    config = {"config": json.dumps(config_to_dict(model.config), sort_keys=True)}
     how = {"landmarks": "truth"} if aligner == "truth" else aligner.description
     return {"model": digest(model.state_dict(), config)[:16], "aligner": dict(how)}
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from painlab.config import TNTConfig, config_to_dict
 from painlab.datasets.synthpain.actions import ACTIONS
-from painlab.errors import PainLabError
+from painlab.errors import PainLabError, WeightsError
 from painlab.spatial.resolution import at_resolution
 from painlab.spatial.tnt import TNT
 from painlab.training.batches import FaceBatch, Faces, in_order
@@ -29,7 +29,7 @@ from painlab.training.parallel import Processes
 from painlab.training.pictures import prepare
 from painlab.training.recipe import average_weights, keep_at, make_optimizer, set_learning_rate
 from painlab.typing import Float, Int
-from painlab.weights import in_half, write_weights
+from painlab.weights import in_half, read_weights, write_weights
 
 RESULT = "tnt.safetensors"
 
@@ -141,11 +141,12 @@ def pretrain(
         processes: those of ``torchrun``; alone if None.
 
     Raises:
-        WeightsError: where the folder holds checkpoints of another run.
+        WeightsError: where the folder holds checkpoints or weights of another run.
         PainLabError: where a stage wants actions that its faces do not tell.
     """
     processes = processes or Processes.alone()
     config = replace(config or TNTConfig(), classes=0)
+    _refuse_other_weights(folder / RESULT, stages, config)
     torch.manual_seed(stages[0][0].seed)
     net: FaceNet | None = None
     tnt = TNT(replace(config, image_size=stages[0][0].image_size))
@@ -178,6 +179,27 @@ def pretrain(
         write_half(folder / RESULT, tnt, about=told)
     processes.wait()
     return tnt
+
+
+def _refuse_other_weights(path: Path, stages, config: TNTConfig) -> None:
+    """Weights that another run finished are not written over; further stages may follow its own."""
+    if not path.exists():
+        return
+    ours = [{"stage": asdict(stage), "faces": faces.describe()} for stage, faces in stages]
+    told = json.loads(read_weights(path).about.get("settings", "{}"))
+    before = told.get("stages", [])
+    differ = ["config"] if told.get("config") != _as_json(config_to_dict(config)) else []
+    differ += ["stages"] if before != _as_json(ours)[: len(before)] else []
+    if differ:
+        raise WeightsError(
+            f"{path} was made with other settings ({', '.join(differ)}): give another folder, or "
+            "remove it."
+        )
+
+
+def _as_json(told):
+    """Lists for tuples, and all else that JSON does to plain values."""
+    return json.loads(json.dumps(told))
 
 
 def checkpoint_path(folder: Path, number: int, stage: Stage) -> Path:

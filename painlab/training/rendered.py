@@ -20,7 +20,8 @@ from painlab.errors import DataError
 from painlab.training.batches import FaceBatch
 from painlab.training.kept import GROUP, KeptPortraits, joined
 
-LEARNED_FROM = "rendered faces of people who do not exist; it has never seen a person in pain"
+RENDERED = "rendered faces of people who do not exist"
+LEARNED_FROM = f"{RENDERED}; it has never seen a person in pain"
 SEED_OF_FACES = 2001  # SynthPain's own people have seeds from 0 on, the landmarks' 1001
 
 

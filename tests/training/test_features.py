@@ -186,6 +186,11 @@ def test_bad_arguments_are_refused_in_one_line(tnt, data, films, tmp_path):
             "without classes",
             lambda: extract_features(pl.TNT(replace(TINY, classes=2)), data, tmp_path),
         ),
+        (
+            PainLabError,
+            "PainFramework: features come from a TNT",
+            lambda: extract_features(pl.PainFramework(pl.FrameworkConfig.tiny()), data, tmp_path),
+        ),
     ):
         with pytest.raises(error, match=words) as caught:
             call()

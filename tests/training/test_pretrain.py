@@ -283,6 +283,14 @@ class TestRuns:
     def test_other_settings_are_refused(self, whole, faces):
         with pytest.raises(WeightsError, match=r"other settings \(stages\)"):
             run(whole[0], faces, (replace(LOW, steps=6), HIGH))
+        before = (whole[0] / "tnt.safetensors").read_bytes()
+        with pytest.raises(WeightsError, match=r"tnt.safetensors .* other settings \(stages\)"):
+            run(whole[0], faces, (replace(LOW, name="another"), HIGH))  # no checkpoint has its name
+        assert (whole[0] / "tnt.safetensors").read_bytes() == before
+
+    def test_further_stages_may_follow(self, faces, tmp_path):
+        run(tmp_path, faces, (LOW,))
+        assert run(tmp_path, faces, (LOW, HIGH)).config.image_size == CONFIG.image_size
 
     def test_heads_are_kept_only_for_the_same_people(self, faces, tmp_path, monkeypatch):
         begun = []
