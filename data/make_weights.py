@@ -31,7 +31,7 @@ from painlab.errors import PainLabError
 from painlab.training.kept import KeptPortraits
 from painlab.training.landmarks import LandmarkTraining, train_landmarks
 from painlab.training.presets import preset_named, rendered_stages
-from painlab.training.pretrain import pretrain
+from painlab.training.pretrain import describe_stages, pretrain
 from painlab.training.provenance import painlab_commit
 from painlab.training.rendered import LEARNED_FROM, draw_pool
 from painlab.weights import ASSETS, in_half, read_weights, write_weights
@@ -144,7 +144,7 @@ def make_faces(options) -> None:
     stages = rendered_stages(
         options.preset, processes=options.processes, keep=kept_portraits(options, "faces"), say=say
     )
-    settings = {"stages": [{"stage": asdict(s), "faces": f.describe()} for s, f in stages]}
+    settings = {"stages": describe_stages(stages)}
     if not made(options, "faces", settings):
         tnt = pretrain(
             options.folder / "faces",

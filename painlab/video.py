@@ -183,6 +183,28 @@ def read_video(
     return Clip(frames=frames, fps=fps / stride, path=path)
 
 
+def channels_first(
+    frames: UInt8[np.ndarray, "k height width c"] | UInt8[Tensor, "k height width c"],
+    *,
+    channels: int | None = None,
+) -> UInt8[Tensor, "k c height width"]:
+    """Frames as a tensor with its channels first, in the frames' own memory where that can be.
+
+    Raises:
+        ShapeError: frames that are not uint8 of shape (k height width c), or have other channels.
+    """
+    fits = frames.ndim == 4 and channels in (None, frames.shape[-1])
+    if not fits or frames.dtype not in (np.uint8, torch.uint8):
+        raise ShapeError(
+            f"frames must be uint8 of shape (k, height, width, {channels or 'c'}), "
+            f"not {frames.dtype} {tuple(frames.shape)}."
+        )
+    if isinstance(frames, np.ndarray):
+        # torch refuses mirrored arrays and warns of read-only ones.
+        frames = torch.from_numpy(np.require(frames, requirements=["C", "W"]))
+    return rearrange(frames, "k height width c -> k c height width")
+
+
 def frames_to_tensor(
     frames: UInt8[np.ndarray, "k height width c"] | UInt8[Tensor, "k height width c"],
 ) -> Float[Tensor, "k c height width"]:
@@ -194,14 +216,6 @@ def frames_to_tensor(
     Raises:
         ShapeError: frames that are not uint8 of shape (k height width c).
     """
-    if frames.ndim != 4 or frames.dtype not in (np.uint8, torch.uint8):
-        raise ShapeError(
-            f"frames must be uint8 of shape (k, height, width, c), "
-            f"not {frames.dtype} {tuple(frames.shape)}."
-        )
-    if isinstance(frames, np.ndarray):
-        # torch refuses mirrored arrays and warns of read-only ones.
-        frames = torch.from_numpy(np.require(frames, requirements=["C", "W"]))
-    images = rearrange(frames, "k height width c -> k c height width")
+    images = channels_first(frames)
     images = images.to(torch.float32, memory_format=torch.contiguous_format)
     return images.div_(127.5).sub_(1)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,24 +31,16 @@ def find_weights(path_or_name: str | Path) -> Path:
         WeightsError: where there is neither.
     """
     path = Path(path_or_name)
-    if _is_file(path):
+    if isfile(path):  # False, too, for a name that no file can have
         return path
     shipped = ASSETS / "weights" / f"{path_or_name}.safetensors"
-    if path.name == str(path_or_name) and _is_file(shipped):
+    if path.name == str(path_or_name) and isfile(shipped):
         return shipped
-    if _is_file(path, Path.is_dir):
+    if isdir(path):
         raise WeightsError(f"{path} is a folder, not a weights file.")
     names = sorted(p.stem for p in (ASSETS / "weights").glob("*.safetensors"))
     known = f"; painlab comes with {', '.join(names)}" if names else ""
     raise WeightsError(f"{path_or_name}: there is no such weights file{known}.")
-
-
-def _is_file(path: Path, ask: Callable[[Path], bool] = Path.is_file) -> bool:
-    """Whether there is one; a name that no file can have is none."""
-    try:
-        return ask(path)
-    except OSError:
-        return False
 
 
 def write_weights(

@@ -22,6 +22,7 @@ from painlab.config import AUGMENTATIONS
 from painlab.datasets.tasks import Sample
 from painlab.errors import PainLabError, ShapeError
 from painlab.typing import Bool, UInt8
+from painlab.video import channels_first
 
 FRAMES_AT_ONCE = 16  # 138 frames of 224 × 224 together would take 1.5 GB in AugMix
 
@@ -57,7 +58,8 @@ def augment_clip(
         ShapeError: for frames or a mask of another shape or type.
         PainLabError: for an augmentation of another name.
     """
-    changed = _images(frames)  # k c height width
+    changed = channels_first(frames, channels=3)  # k c height width
+    changed = changed.clone(memory_format=torch.contiguous_format)  # the frames stay as they are
     shown = _shown(mask, len(changed)).to(changed.device)
     for name in augmentations:
         transform = _transform(name)
@@ -116,20 +118,6 @@ def _transform(name: str) -> Callable[[Tensor], Tensor]:
         raise PainLabError(f"no augmentation {name!r}: choose from {', '.join(AUGMENTATIONS)}.")
     transform = made[name]()
     return lambda images: transform(Video(images)).as_subclass(Tensor)
-
-
-def _images(frames) -> UInt8[Tensor, "k c height width"]:
-    """The frames with their channels first, in memory of their own."""
-    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype not in (np.uint8, torch.uint8):
-        raise ShapeError(
-            f"frames must be uint8 of shape (k, height, width, 3), "
-            f"not {frames.dtype} {tuple(frames.shape)}."
-        )
-    if isinstance(frames, np.ndarray):
-        # torch refuses mirrored arrays and warns of read-only ones
-        frames = torch.from_numpy(np.require(frames, requirements=["C", "W"]))
-    images = rearrange(frames, "k height width c -> k c height width")
-    return images.clone(memory_format=torch.contiguous_format)
 
 
 def _shown(mask, count: int) -> Tensor:

@@ -22,7 +22,7 @@ from painlab.framework import FACES, load_model
 from painlab.spatial.tnt import TNT
 from painlab.training.augment import augment_clip
 from painlab.training.embeddings import frozen_features
-from painlab.training.store import FeatureStore, StoredClip
+from painlab.training.store import FeatureStore, StoredClip, sha256_of
 from painlab.typing import Bool, Float, UInt8
 from painlab.video import read_video
 from painlab.weights import digest
@@ -178,8 +178,7 @@ def _told(samples: Sequence[Sample], sample: Sample) -> StoredClip:
         source = hashlib.sha256(told.encode()).hexdigest()
     else:
         try:
-            with sample.path.open("rb") as file:
-                source = hashlib.file_digest(file, "sha256").hexdigest()
+            source = sha256_of(sample.path)
         except OSError:
             source = "cannot be read"  # reading it will say why
     return StoredClip(sample.subject, sample.level, sample.sample_name, source, 0)

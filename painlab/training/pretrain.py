@@ -151,7 +151,7 @@ def pretrain(
     net: FaceNet | None = None
     tnt = TNT(replace(config, image_size=stages[0][0].image_size))
     begin(tnt)
-    learned_from, described = None, []
+    learned_from, described = None, describe_stages(stages)
     for number, (stage, faces) in enumerate(stages, 1):
         tnt = at_resolution(tnt, stage.image_size)
         # new heads alike in every process, and whether or not the stage before ran in this one
@@ -163,8 +163,7 @@ def pretrain(
             start.standardise = net.standardise
         learned_from = faces.describe()
         # a stage starts from what the ones before made: its checkpoint belongs to all of them
-        described.append({"stage": asdict(stage), "faces": learned_from})
-        settings = {"stages": list(described), "config": config_to_dict(config)}
+        settings = {"stages": described[:number], "config": config_to_dict(config)}
         net = _train_stage(
             checkpoint_path(folder, number, stage), stage, faces,
             net=start.to(device), settings=settings, device=device, every=every,
@@ -181,15 +180,21 @@ def pretrain(
     return tnt
 
 
+def describe_stages(stages: Sequence[tuple[Stage, Faces]]) -> list[dict]:
+    """What decides the weights that stages end with, as plain values: checkpoints and weights
+    files keep it.
+    """
+    return [{"stage": asdict(stage), "faces": faces.describe()} for stage, faces in stages]
+
+
 def _refuse_other_weights(path: Path, stages, config: TNTConfig) -> None:
     """Weights that another run finished are not written over; further stages may follow its own."""
     if not path.exists():
         return
-    ours = [{"stage": asdict(stage), "faces": faces.describe()} for stage, faces in stages]
     told = json.loads(read_weights(path).about.get("settings", "{}"))
     before = told.get("stages", [])
     differ = ["config"] if told.get("config") != _as_json(config_to_dict(config)) else []
-    differ += ["stages"] if before != _as_json(ours)[: len(before)] else []
+    differ += ["stages"] if before != _as_json(describe_stages(stages))[: len(before)] else []
     if differ:
         raise WeightsError(
             f"{path} was made with other settings ({', '.join(differ)}): give another folder, or "

@@ -96,14 +96,12 @@ class FeatureStore:
             store = cls(root)
             store.refuse_others(made_from)
             return store
-        store = cls.__new__(cls)
-        store.root, store.made_from, store._shards = root, made_from, {}
         try:
             root.mkdir(parents=True, exist_ok=True)
-            store._write_index()
+            _write_index(root, made_from, {})
         except OSError as error:
             raise DataError(f"{root}: cannot be written to ({error.strerror or error}).") from error
-        return store
+        return cls(root)
 
     def refuse_others(self, made_from: dict) -> None:
         """Refuse a store that was made from something else.
@@ -138,7 +136,7 @@ class FeatureStore:
         digest, there = self._shards[name]
         same = [_without_frames(clip) for clip in there] == [_without_frames(c) for c in clips]
         path = self.root / name
-        return same and path.is_file() and _sha256(path) == digest
+        return same and path.is_file() and sha256_of(path) == digest
 
     def put(
         self,
@@ -157,9 +155,9 @@ class FeatureStore:
         tensors = {"features": features.to(torch.bfloat16), "found": found}
         told = json.dumps([asdict(clip) for clip in clips])
         write_tensors(path, tensors, metadata={"painlab": __version__, "clips": told})
-        self._shards[name] = (_sha256(path), tuple(clips))
+        self._shards[name] = (sha256_of(path), tuple(clips))
         try:
-            self._write_index()
+            _write_index(self.root, self.made_from, self._shards)
         except OSError as error:
             raise DataError(
                 f"{self.root / INDEX}: cannot be written ({error.strerror or error})."
@@ -207,15 +205,17 @@ class FeatureStore:
             tensors = load(data)
             yield tensors["features"], tensors["found"]
 
-    def _write_index(self) -> None:
-        shards = {
-            name: {"sha256": digest, "clips": [asdict(clip) for clip in clips]}
-            for name, (digest, clips) in sorted(self._shards.items())
-        }
-        told = {"painlab": __version__, "made_from": self.made_from, "shards": shards}
-        part = self.root / (INDEX + ".part")
-        part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        part.replace(self.root / INDEX)
+
+def _write_index(root: Path, made_from: dict, shards: dict) -> None:
+    """The index, whole or not at all; of each shard its SHA-256 and its clips."""
+    told = {
+        name: {"sha256": digest, "clips": [asdict(clip) for clip in clips]}
+        for name, (digest, clips) in sorted(shards.items())
+    }
+    told = {"painlab": __version__, "made_from": made_from, "shards": told}
+    part = root / (INDEX + ".part")
+    part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    part.replace(root / INDEX)
 
 
 def _without_frames(clip: StoredClip) -> tuple:
@@ -232,6 +232,7 @@ def _flat(told: dict, before: str = "") -> dict[str, object]:
     return flat
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
