@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return _fail(str(error))
     except KeyboardInterrupt:
-        return _fail("stopped; nothing was written.", status=130)
+        return _fail(_what_stays(options), status=130)
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         sys.stdout = None
         return 0
@@ -60,6 +60,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _fail(message: str, *, status: int = 1) -> int:
     print(f"painlab: {message}", file=sys.stderr)
     return status
+
+
+def _what_stays(options) -> str:
+    """What a command that was stopped has left; those that can go on name it in ``stays``."""
+    if not hasattr(options, "stays"):
+        return "stopped; nothing was written."
+    stays = options.stays.format(**vars(options))
+    return f"stopped; {stays}, and the same command goes on from there."
 
 
 def _say_warning(message, category, *_where, **_more) -> None:

@@ -19,7 +19,7 @@ def add_extract(commands) -> None:
         "it was when the same command is given again. Features that were made by another model, "
         "aligner or stride are refused, not mixed; a clip whose file has changed is made anew.",
     )
-    command.set_defaults(run=_extract)
+    command.set_defaults(run=_extract, stays="the finished clips stay in {store}")
     command.add_argument(
         "root", metavar="ROOT", type=Path,
         help="the folder that holds BioVid's PartA (or SynthPain's), or a CSV file of clips",
@@ -69,20 +69,12 @@ def _extract(options) -> None:
         out = choose_subjects(options.leave_out, set(samples.subjects))
         samples = [sample for sample in samples if sample.subject not in out]
     model = load_model(options.weights or FACES, device=device)
-    try:
-        store = extract_features(
-            model, samples, options.store, aligner=options.landmarks, views=options.views,
-            stride=options.stride,
-            frames_at_once=8 if device.type == "cpu" else 32, progress=not options.quiet,
-            say=lambda text: None if options.quiet else print(text, file=sys.stderr),
-        )  # fmt: skip
-    except KeyboardInterrupt:
-        print(
-            f"painlab: stopped; the finished clips stay in {options.store}, "
-            "and the same command goes on from there.",
-            file=sys.stderr,
-        )
-        raise SystemExit(130) from None
+    store = extract_features(
+        model, samples, options.store, aligner=options.landmarks, views=options.views,
+        stride=options.stride,
+        frames_at_once=8 if device.type == "cpu" else 32, progress=not options.quiet,
+        say=lambda text: None if options.quiet else print(text, file=sys.stderr),
+    )  # fmt: skip
     if options.json:
         told = {"store": str(options.store), "clips": len(store), "made_from": store.made_from}
         print(json.dumps(told, ensure_ascii=False, indent=2))

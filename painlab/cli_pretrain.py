@@ -27,7 +27,7 @@ def add_pretrain(commands) -> None:
         "again, and ends with the same weights. On several accelerators: torchrun --nproc-per-node "
         "N -m painlab pretrain OUT ...",
     )
-    command.set_defaults(run=_pretrain)
+    command.set_defaults(run=_pretrain, stays="the checkpoints stay in {out}")
     command.add_argument(
         "out", metavar="OUT", type=Path,
         help="the folder for checkpoints and weights; until the end it keeps the rendered pictures "
@@ -117,12 +117,8 @@ def _pretrain(options) -> None:
         told = _run(options, device, processes)
     except KeyboardInterrupt:
         if processes.first:
-            print(
-                f"painlab: stopped; the checkpoints stay in {options.out}, "
-                "and the same command goes on from there.",
-                file=sys.stderr,
-            )
-        raise SystemExit(130) from None
+            raise
+        raise SystemExit(130) from None  # one of them tells
     finally:
         processes.end()
     if not processes.first:

@@ -4,7 +4,6 @@ The epilogue of the help and ``--debug`` are added by ``painlab.cli`` to every c
 """
 
 import json
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -26,7 +25,7 @@ def add_synth(commands) -> None:
         description=f"{HELP[0].upper()}{HELP[1:]}. A run that was stopped or killed goes on where "
         "it was when the same command is given again, and ends with the same bytes.",
     )
-    command.set_defaults(run=_synth)
+    command.set_defaults(run=_synth, stays="the finished clips stay in {root}")
     command.add_argument("root", metavar="ROOT", type=Path, help="the folder to write to")
     command.add_argument(
         "--preset",
@@ -49,17 +48,9 @@ def _synth(options) -> None:
     from painlab.datasets.synthpain.writer import write_tree
 
     settings = _settings(options)
-    try:
-        done = write_tree(
-            options.root, settings, processes=options.processes, progress=not options.quiet
-        )
-    except KeyboardInterrupt:
-        print(
-            f"painlab: stopped; the finished clips stay in {options.root}, "
-            "and the same command goes on from there.",
-            file=sys.stderr,
-        )
-        raise SystemExit(130) from None
+    done = write_tree(
+        options.root, settings, processes=options.processes, progress=not options.quiet
+    )
     if options.json:
         told = {"root": str(options.root), **asdict(settings), **done._asdict()}
         print(json.dumps(told, ensure_ascii=False, indent=2))
