@@ -1,11 +1,16 @@
 """Attention, feed-forward and DropPath: the parts that both transformers are built from."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from einops import einsum, rearrange
 from torch import Tensor, nn
 
 from painlab.typing import Bool, Float
+
+# a probability, or what sets weights to 0 itself and scales up the others
+Dropout = float | int | Callable[[Tensor], Tensor]
 
 # Below so many keys the fused kernel costs more than the table of weights that it avoids:
 # 4.7 against 2.9 ms for the 16 sub-patches of 784 patches on one core.
@@ -18,7 +23,7 @@ def attention(
     v: Float[Tensor, "... t dv"],
     *,
     mask: Bool[Tensor, "..."] | None = None,
-    dropout: float = 0.0,
+    dropout: Dropout = 0.0,
     return_weights: bool = False,
 ):
     r"""Dot-product attention, :math:`\mathrm{softmax}(QK^\top/\sqrt{d_k})\,V`.
@@ -33,7 +38,8 @@ def attention(
         mask: True where a query may look at a key; anything that broadcasts to (... q t).
             A query that may look nowhere gets zeros. Values that nobody may look at must still
             be numbers: 0 times NaN is NaN.
-        dropout: probability with which a weight is set to 0 (training only: pass 0 otherwise).
+        dropout: probability with which a weight is set to 0 (training only: pass 0 otherwise), or
+            a function that does so to all weights (... q t).
         return_weights: also return the softmax (before dropout), whose rows sum to 1.
 
     Returns:
@@ -45,7 +51,8 @@ def attention(
         >>> out.shape, weights.shape
         (torch.Size([2, 4, 3]), torch.Size([2, 4, 6]))
     """
-    if not return_weights and mask is None and k.shape[-2] >= FUSED_FROM:
+    fused = not return_weights and mask is None and not callable(dropout)
+    if fused and k.shape[-2] >= FUSED_FROM:
         return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)  # the same, fused
     scores = einsum(q, k, "... q dh, ... t dh -> ... q t") * q.shape[-1] ** -0.5
     if mask is not None:
@@ -55,7 +62,10 @@ def attention(
     weights = scores.softmax(dim=-1)
     if mask is not None:
         weights = weights.masked_fill(~mask, 0.0)
-    kept = F.dropout(weights, dropout) if dropout else weights
+    if callable(dropout):
+        kept = dropout(weights)
+    else:
+        kept = F.dropout(weights, dropout) if dropout else weights
     out = einsum(kept, v, "... q t, ... t dh -> ... q dh")
     return (out, weights) if return_weights else out
 
@@ -71,7 +81,7 @@ class Attention(nn.Module):
         heads: attention heads.
         head_dim: channels of one head; ``dim / heads`` if None.
         context_dim: channels of the context; ``dim`` if None.
-        dropout: attention dropout in training.
+        dropout: attention dropout in training, as `attention` takes it.
     """
 
     def __init__(
@@ -81,7 +91,7 @@ class Attention(nn.Module):
         heads: int,
         head_dim: int | None = None,
         context_dim: int | None = None,
-        dropout: float = 0.0,
+        dropout: Dropout = 0.0,
     ):
         super().__init__()
         width = heads * (head_dim or dim // heads)

@@ -5,7 +5,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
+
+# time never fails a test
+settings.register_profile("painlab", deadline=None)
+settings.load_profile("painlab")
 
 # before anything imports painlab: every annotated shape becomes a check
 install_import_hook("painlab", "beartype.beartype")

@@ -20,8 +20,8 @@ from painlab.typing import Bool, Float
 class TemporalMaps(NamedTuple):
     """The attention weights of a temporal transformer."""
 
-    cross: Float[Tensor, "b heads l t"]
-    self: tuple[Float[Tensor, "b heads l l"], ...]
+    cross: Float[Tensor, "... heads l t"]
+    self: tuple[Float[Tensor, "... heads l l"], ...]
 
 
 class LatentLayer(nn.Module):
@@ -44,13 +44,13 @@ class LatentLayer(nn.Module):
 
     def forward(
         self,
-        x: Float[Tensor, "b l dl"],
-        tokens: Float[Tensor, "b t dt"] | None = None,
+        x: Float[Tensor, "... l dl"],
+        tokens: Float[Tensor, "... t dt"] | None = None,
         *,
-        mask: Bool[Tensor, "b 1 1 t"] | None = None,
+        mask: Bool[Tensor, "... 1 1 t"] | None = None,
         return_weights: bool = False,
     ):
-        """Return (b l dl), and with ``return_weights`` also the weights (b heads l t)."""
+        """Return (... l dl), and with ``return_weights`` also the weights (... heads l t)."""
         out = self.attention(
             self.norm_attention(x),
             None if tokens is None else self.norm_context(tokens),
@@ -65,6 +65,10 @@ class LatentLayer(nn.Module):
 
 class TemporalTransformer(nn.Module):
     """From the features of a clip's frames to class logits (paper III-B.2).
+
+    The axes before the frames are those of a batch, one for the clips of one model. Where the
+    parameters have a fold axis before their own, as `painlab.training.folds.stack` gives them, the
+    features have it as well: (f b k d).
 
     Args:
         config: sizes; see `TemporalConfig`.
@@ -94,15 +98,15 @@ class TemporalTransformer(nn.Module):
         self.norm = nn.LayerNorm(config.latent_dim)
         self.classifier = nn.Linear(config.latent_dim, config.classes)
 
-    def tokenise(self, features: Float[Tensor, "b k d"]) -> Float[Tensor, "b t dt"]:
+    def tokenise(self, features: Float[Tensor, "... k d"]) -> Float[Tensor, "... t dt"]:
         """Features to tokens with their positions: dt is the configuration's `token_dim`.
 
         Positions run from -1 to 1 over the configured number of frames, so that a clip shorter by
         a frame is placed as the beginning of a full one, whether it is padded or not.
         """
         if self.config.tokens == "scalars":
-            features = rearrange(features, "b k d -> b (k d) 1")
-        b, t, _ = features.shape
+            features = rearrange(features, "... k d -> ... (k d) 1")
+        *batch, t, _ = features.shape
         whole = self.config.token_count
         positions = torch.linspace(-1, 1, whole, device=features.device)[:t]
         encoding = fourier_encode(
@@ -110,13 +114,13 @@ class TemporalTransformer(nn.Module):
             bands=self.config.bands,
             max_frequency=self.config.max_frequency or whole,
         ).to(features.dtype)
-        return torch.cat([features, repeat(encoding, "t d -> b t d", b=b)], dim=-1)  # b t dt
+        return torch.cat([features, encoding.expand(*batch, -1, -1)], dim=-1)  # ... t dt
 
     def forward(
         self,
-        features: Float[Tensor, "b k d"],
+        features: Float[Tensor, "... k d"],
         *,
-        mask: Bool[Tensor, "b k"] | None = None,
+        mask: Bool[Tensor, "... k"] | None = None,
         return_attention: bool = False,
     ):
         """Class logits (b y) of clips given by the features of their frames.
@@ -133,12 +137,13 @@ class TemporalTransformer(nn.Module):
         self._check(features, mask)
         token_mask = None
         if mask is not None:
-            features = features.masked_fill(~rearrange(mask, "b k -> b k 1"), 0.0)
+            features = features.masked_fill(~rearrange(mask, "... k -> ... k 1"), 0.0)
             per_frame = self.config.token_count // self.config.frames
-            token_mask = repeat(mask, "b k -> b 1 1 (k d)", d=per_frame)  # b 1 1 t
+            token_mask = repeat(mask, "... k -> ... 1 1 (k d)", d=per_frame)  # b 1 1 t
         tokens = self.tokenise(features)  # b t dt
 
-        x = repeat(self.latents, "l dl -> b l dl", b=len(features))
+        x = rearrange(self.latents, "... l dl -> ... 1 l dl")
+        x = x.expand(*features.shape[:-2], -1, -1)  # b l dl
         x = self.cross(x, tokens, mask=token_mask, return_weights=return_attention)
         x, cross = x if return_attention else (x, None)
         weights = []
@@ -147,21 +152,23 @@ class TemporalTransformer(nn.Module):
             if return_attention:
                 x, w = x
                 weights.append(w)
-        logits = self.classifier(self.norm(reduce(x, "b l dl -> b dl", "mean")))  # b y
+        logits = self.classifier(self.norm(reduce(x, "... l dl -> ... dl", "mean")))  # b y
         return (
             (logits, TemporalMaps(cross=cross, self=tuple(weights))) if return_attention else logits
         )
 
     def _check(self, features: Tensor, mask: Tensor | None) -> None:
         frames, dim = self.config.frames, self.config.dim
-        if features.ndim != 3 or features.shape[2] != dim or not 0 < features.shape[1] <= frames:
+        batch = f"{len(self.latents)}, b" if self.latents.ndim == 3 else "b"
+        fits = features.ndim == self.latents.ndim + 1 and features.shape[-1] == dim
+        if not fits or not 0 < features.shape[-2] <= frames:
             raise ShapeError(
-                f"this temporal transformer takes features of shape (b, up to {frames}, {dim}), "
-                f"not {tuple(features.shape)}."
+                f"this temporal transformer takes features of shape ({batch}, up to {frames}, "
+                f"{dim}), not {tuple(features.shape)}."
             )
-        if mask is not None and (mask.shape != features.shape[:2] or mask.dtype != torch.bool):
+        if mask is not None and (mask.shape != features.shape[:-1] or mask.dtype != torch.bool):
             raise ShapeError(
-                f"the mask must be boolean and of shape {tuple(features.shape[:2])}, "
+                f"the mask must be boolean and of shape {tuple(features.shape[:-1])}, "
                 f"not {mask.dtype} and {tuple(mask.shape)}."
             )
 
