@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from einops import pack, rearrange
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from painlab.alignment.network import LandmarkNet
 from painlab.config import FrameworkConfig, LandmarkNetConfig, TemporalConfig, TNTConfig
@@ -45,6 +46,7 @@ class PainFramework(nn.Module):
         *,
         mask: Bool[Tensor, "b k"] | None = None,
         frames_at_once: int = 32,
+        recompute: bool = False,
     ) -> Float[Tensor, "b k d"]:
         """Features of every frame of every clip, each computed from that frame alone.
 
@@ -52,7 +54,11 @@ class PainFramework(nn.Module):
             clips: (b k 3 height width), values in about [-1, 1].
             mask: (b k), True where the frame has a face; the others are read as grey.
             frames_at_once: frames that pass through the TNT together. Bounds the memory where no
-                gradients are kept (``torch.inference_mode()``): with them every frame stays.
+                gradients are kept (``torch.inference_mode()``) or where they are recomputed.
+            recompute: keep nothing of what the TNT does within these frames, and do it again, with
+                the same dropped paths, when the gradients pass (gradient checkpointing: Chen et
+                al., "Training deep nets with sublinear memory cost", 2016). A third more
+                operations, and the gradients are the same.
         """
         fits = mask is None or (mask.shape == clips.shape[:2] and mask.dtype == torch.bool)
         if clips.ndim != 5 or 0 in clips.shape or not fits:
@@ -66,7 +72,12 @@ class PainFramework(nn.Module):
         if mask is not None:
             clips = clips.masked_fill(~rearrange(mask, "b k -> b k 1 1 1"), 0.0)
         frames = rearrange(clips, "b k c height width -> (b k) c height width")
-        features, _ = pack([self.spatial(part) for part in frames.split(frames_at_once)], "* d")
+        parts = frames.split(frames_at_once)
+        if recompute:
+            features = [checkpoint(self.spatial, part, use_reentrant=False) for part in parts]
+        else:
+            features = [self.spatial(part) for part in parts]
+        features, _ = pack(features, "* d")  # (b k) d
         return rearrange(features, "(b k) d -> b k d", b=len(clips))
 
     def forward(
@@ -74,17 +85,23 @@ class PainFramework(nn.Module):
         clips: Float[Tensor, "b k c height width"],
         *,
         mask: Bool[Tensor, "b k"] | None = None,
+        frames_at_once: int = 32,
+        recompute: bool = False,
     ) -> Float[Tensor, "b y"]:
         """Class logits (b y) of clips.
 
         Args:
             clips: (b k 3 height width) of aligned faces, values in about [-1, 1].
             mask: (b k), True where the frame has a face. What the others show changes nothing.
+            frames_at_once, recompute: what bounds the memory of the TNT, as for `encode`.
 
         Raises:
             ShapeError: where clips or mask do not fit the configuration.
         """
-        return self.temporal(self.encode(clips, mask=mask), mask=mask)
+        features = self.encode(
+            clips, mask=mask, frames_at_once=frames_at_once, recompute=recompute
+        )  # b k d
+        return self.temporal(features, mask=mask)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -1,0 +1,624 @@
+"""Both parts trained together: the other reading of the paper's Table I, where neither is frozen.
+
+A batch of Table I is 32 clips of 138 frames, far more than any device can keep the intermediate
+results of. So a batch passes in portions, whose gradients add up to that of the batch, and what the
+TNT makes of a portion's frames is not kept for the gradient but computed again.
+"""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Collection, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from painlab.alignment import FaceAligner
+from painlab.config import FrameworkConfig, TrainingConfig, config_to_dict
+from painlab.datasets.splits import check_split, leave_one_subject_out
+from painlab.datasets.tasks import Sample, Task, counted
+from painlab.errors import DataError, PainLabError
+from painlab.framework import PainFramework, count_flops, evaluating, save_model
+from painlab.spatial.tnt import TNT
+from painlab.temporal.transformer import TemporalTransformer
+from painlab.training import features
+from painlab.training.augment import augment_clip
+from painlab.training.batches import in_order
+from painlab.training.checkpoint import read_checkpoint, write_checkpoint
+from painlab.training.noise import generator_of, seed_of
+from painlab.training.recipe import half_precision, make_optimizer, set_learning_rate
+from painlab.typing import Bool, Float, Int, UInt8
+from painlab.video import frames_to_tensor
+from painlab.weights import digest, write_tensors
+
+CHECKPOINT, WEIGHTS = "joint.checkpoint.safetensors", "framework.safetensors"
+HELD_OUT = "held_out.json"
+FRAMES_AT_ONCE = 32
+MEASURED = 3  # steps before the time left is told for the first time
+
+# aligned frames of a clip, uint8 (k height width c), and which of them have a face, bool (k,)
+Load = Callable[[Sample], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedClip:
+    """A clip's aligned frames."""
+
+    sample: Sample
+    frames: UInt8[np.ndarray, "k height width c"]
+    found: Bool[np.ndarray, "k"]
+
+
+def train_jointly(
+    out: str | PathLike,
+    framework: PainFramework,
+    samples: Sequence[Sample],
+    *,
+    task: Task,
+    load: Load,
+    config: TrainingConfig | None = None,
+    clips_at_once: int = 1,
+    frames_at_once: int = FRAMES_AT_ONCE,
+    recompute: bool = True,
+    checkpoint_seconds: float | int = 300,
+    workers: int = 0,
+    say: Callable[[str], None] = print,
+) -> PainFramework:
+    """Train the spatial and the temporal part of a framework, or go on where a killed run was.
+
+    Each pass takes the clips in another order. A step's clips, their augmentation, and the paths
+    and attention weights that it drops follow from (seed, step), so that a run that was killed ends
+    with the same weights as one that was not. They are written to ``framework.safetensors``.
+
+    Args:
+        out: the folder of this run.
+        framework: what it starts from, on the device where it is to learn. It stays as it is, and
+            parameters that require no gradient are the same in the result.
+        samples: the clips to learn from.
+        task: gives their classes.
+        load: gives a clip's aligned frames (k size size 3), uint8, and which of them have a face
+            (k,): `AlignedClips`, or a function that may be called from several threads.
+        config: of the training; Table I by default.
+        clips_at_once: clips of a batch that pass through the framework together. Without dropout
+            the gradient is that of the whole batch, whatever their number; with it, other numbers
+            draw other paths to drop, and so does ``frames_at_once``.
+        frames_at_once: frames that pass through the TNT together.
+        recompute: keep less for the gradient, and compute more; see `PainFramework.encode`.
+        checkpoint_seconds: at least so long from one checkpoint to the next.
+        workers: threads that read the clips of the next steps, a step each.
+        say: told of the time left, of each pass, and of clips in which no frame has a face: they
+            take part with an empty mask.
+
+    Returns:
+        The trained framework, in evaluation mode.
+
+    Raises:
+        PainLabError: no clips, a number below 1, a framework with other classes than the task or
+            with nothing to learn, or a loss that is no number: the last checkpoint stays.
+        DataError: a clip that the task has no class for, or whose frames do not fit.
+        WeightsError: where the folder holds another run, or cannot be written to.
+    """
+    config, path, samples = config or TrainingConfig(), Path(out) / CHECKPOINT, list(samples)
+    _require_whole(clips_at_once=clips_at_once, frames_at_once=frames_at_once)
+    settings = _settings(framework, samples, task, config, load)
+    settings |= {"clips_at_once": clips_at_once, "frames_at_once": frames_at_once}
+    model = deepcopy(framework)
+    device = model.spatial.class_token.device
+    optimizer = make_optimizer(
+        model, learning_rate=config.learning_rate, weight_decay=config.weight_decay
+    )
+    done, history = read_checkpoint(path, model=model, optimizer=optimizer, settings=settings)
+    a_pass = config.steps_of_epoch(len(samples))
+    steps, warm_up = config.epochs * a_pass, config.warm_up_epochs * a_pass
+    unfinished = history.pop() if done % a_pass else [0.0, 0]  # loss and clips right, summed
+
+    def read(step: int) -> list[LoadedClip]:
+        rows = _rows(step, clips=len(samples), config=config)
+        return [load_clip(samples[row], load, framework.config) for row in rows]
+
+    clock, saved, faceless = _Clock(done=done, steps=steps), time.monotonic(), set()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        for step, batch in enumerate(in_order(read, range(done, steps), workers=workers), done):
+            for sample in (clip.sample for clip in batch if not clip.found.any()):
+                if sample not in faceless:
+                    faceless.add(sample)
+                    say(f"{sample.sample_name} of {sample.subject}: no frame has a face.")
+            set_learning_rate(
+                optimizer, step, steps=steps, warm_up=warm_up, highest=config.learning_rate
+            )
+            torch.manual_seed(seed_of(config.seed, "joint", step))  # what is dropped
+            model.train()
+            optimizer.zero_grad(set_to_none=True)
+            loss, right = add_gradients(
+                model, batch, task=task, config=config, epoch=step // a_pass,
+                clips_at_once=clips_at_once, frames_at_once=frames_at_once, recompute=recompute,
+            )  # fmt: skip
+            # without a limit this measures alone: weights are never changed by what is no number
+            norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_gradients or math.inf)
+            if not math.isfinite(loss + float(norm)):
+                raise PainLabError(
+                    f"step {step + 1} of {steps}: the loss is {loss:.3g} and its gradient's norm "
+                    f"{float(norm):.3g}; take a lower learning rate or clip the gradients, in "
+                    f"another folder ({path.parent} is left as it was)."
+                )
+            optimizer.step()
+            unfinished = [unfinished[0] + loss * len(batch), unfinished[1] + right]
+            if (step + 1) % a_pass == 0:
+                of_pass = {"loss": unfinished[0] / len(samples)}
+                of_pass |= {"accuracy": unfinished[1] / len(samples)}
+                history, unfinished = [*history, of_pass], [0.0, 0]
+                say(
+                    f"pass {len(history)} of {config.epochs}: loss {of_pass['loss']:.4f}, "
+                    f"{of_pass['accuracy']:.1%} right, {clock.left(step + 1)}"
+                )
+            elif step + 1 - done == MEASURED:
+                say(f"{steps - step - 1:,} steps to go, {clock.left(step + 1)}")
+            if time.monotonic() - saved >= checkpoint_seconds or step + 1 == steps:
+                rest = [unfinished] if (step + 1) % a_pass else []
+                write_checkpoint(
+                    path, model=model, optimizer=optimizer, step=step + 1, settings=settings,
+                    history=history + rest,
+                )  # fmt: skip
+                saved = time.monotonic()
+    model.about = {
+        "trained_on": f"{task.name}, {counted(len(samples), 'clip')} of "
+        f"{counted(len({s.subject for s in samples}), 'subject')}, both parts together",
+        "classes": json.dumps(task.class_names),
+        "settings": json.dumps(settings, sort_keys=True),
+        "history": json.dumps(history),
+    }
+    save_model(model.eval(), Path(out) / WEIGHTS, **model.about)
+    return model
+
+
+def add_gradients(
+    model: PainFramework,
+    batch: Sequence[LoadedClip],
+    *,
+    task: Task,
+    config: TrainingConfig,
+    epoch: int,
+    clips_at_once: int,
+    frames_at_once: int,
+    recompute: bool,
+) -> tuple[float, int]:
+    """Add the gradient of a batch's mean loss to the parameters', portion by portion.
+
+    The other arguments are those of `train_jointly`, ``epoch`` that of the augmentation.
+
+    Returns:
+        The mean loss (label smoothing included), and how many clips are right.
+    """
+    like = model.spatial.class_token
+    total, right = torch.zeros((), device=like.device), 0
+    for start in range(0, len(batch), clips_at_once):
+        portion = batch[start : start + clips_at_once]
+        pictures = [
+            augment_clip(
+                torch.from_numpy(clip.frames).to(like.device), seed=config.seed, epoch=epoch,
+                sample=clip.sample, augmentations=config.augmentations, mask=clip.found,
+            )
+            for clip in portion
+        ]  # fmt: skip
+        clips, mask = _together(pictures, [clip.found for clip in portion], like)
+        labels = torch.tensor([task.label(clip.sample) for clip in portion], device=like.device)
+        with half_precision(like.device, wanted=config.half_precision):
+            logits = model(clips, mask=mask, frames_at_once=frames_at_once, recompute=recompute)
+        losses = F.cross_entropy(
+            logits.to(like.dtype), labels, label_smoothing=config.label_smoothing, reduction="sum"
+        )
+        loss = losses / len(batch)  # the last portion may have fewer clips than the others
+        loss.backward()
+        total, right = total + loss.detach(), right + (logits.argmax(-1) == labels).sum()
+    return float(total), int(right)
+
+
+def class_logits(
+    framework: PainFramework,
+    samples: Sequence[Sample],
+    *,
+    load: Load,
+    frames_at_once: int = FRAMES_AT_ONCE,
+) -> Float[np.ndarray, "b y"]:
+    """What a framework says of clips, one after another, as they are: nothing changed or dropped.
+
+    Raises:
+        DataError: a clip whose frames do not fit.
+        PainLabError: where a logit is no number.
+    """
+    like, logits = framework.spatial.class_token, []
+    with evaluating(framework), torch.inference_mode():
+        for sample in samples:
+            clip = load_clip(sample, load, framework.config)
+            frames = torch.from_numpy(clip.frames).to(like.device)
+            clips, mask = _together([frames], [clip.found], like)
+            logits.append(framework(clips, mask=mask, frames_at_once=frames_at_once))
+            if not logits[-1].isfinite().all():
+                raise PainLabError(
+                    f"{sample.sample_name} of {sample.subject}: its logits are not numbers; the "
+                    "weights are damaged."
+                )
+    return torch.cat(logits).float().cpu().numpy()
+
+
+def load_clip(sample: Sample, load: Load, config: FrameworkConfig) -> LoadedClip:
+    """A clip's frames, which must fit the framework.
+
+    Raises:
+        DataError: where they do not.
+    """
+    frames, found = load(sample)
+    size, most = config.spatial.image_size, config.temporal.frames
+    fits = frames.shape[1:] == (size, size, 3) and frames.dtype == np.uint8
+    fits &= 0 < len(frames) <= most and found.shape == frames.shape[:1] and found.dtype == bool
+    if not fits:
+        raise DataError(
+            f"{sample.sample_name} of {sample.subject}: this framework takes 1 to {most} uint8 "
+            f"frames of {size}×{size} pixels and a mask, not {frames.dtype} {frames.shape} and "
+            f"{found.dtype} {found.shape}."
+        )
+    return LoadedClip(sample, frames, found)
+
+
+def _together(
+    pictures: list[Tensor], found: list[np.ndarray], like: Tensor
+) -> tuple[Float[Tensor, "b k c height width"], Bool[Tensor, "b k"]]:
+    """Clips in one tensor; where one is shorter than the longest, no frame has a face."""
+    longest = max(len(frames) for frames in pictures)
+    _, height, width, c = pictures[0].shape
+    clips = like.new_zeros(len(pictures), longest, c, height, width, requires_grad=False)
+    mask = torch.zeros(len(pictures), longest, dtype=torch.bool, device=like.device)  # b k
+    for i, (frames, there) in enumerate(zip(pictures, found, strict=True)):
+        clips[i, : len(frames)] = frames_to_tensor(frames)
+        mask[i, : len(frames)] = torch.from_numpy(there).to(like.device)
+    return clips, mask
+
+
+def _rows(step: int, *, clips: int, config: TrainingConfig) -> list[int]:
+    """Which clips a step learns from; the last step of a pass may have fewer than a batch."""
+    number, place = divmod(step, config.steps_of_epoch(clips))
+    order = torch.randperm(clips, generator=generator_of(config.seed, "joint pass", number))
+    return order[place * config.batch :][: config.batch].tolist()
+
+
+def _settings(framework, samples, task: Task, config: TrainingConfig, load) -> dict:
+    """What decides the weights that a run ends with; refuses what cannot be trained."""
+    if not samples:
+        raise PainLabError(f"there is no clip to learn {task.name} from.")
+    if framework.config.temporal.classes != task.classes:
+        raise PainLabError(
+            f"{task.name} tells {task.classes} classes apart, this framework "
+            f"{framework.config.temporal.classes}: make one with as many."
+        )
+    frozen = [name for name, p in framework.named_parameters() if not p.requires_grad]
+    if len(frozen) == len(list(framework.parameters())):
+        raise PainLabError("no parameter of this framework requires a gradient: none can learn.")
+    told = {"clips": json.dumps([[s.subject, s.sample_name, task.label(s)] for s in samples])}
+    return {
+        "start": digest(framework.state_dict(), {})[:16],
+        "framework": config_to_dict(framework.config),
+        "frozen": frozen,
+        "training": asdict(config),
+        "task": task.name,
+        "clips": digest({}, told)[:16],
+        "faces": getattr(load, "made_from", None),  # a plain function says nothing of itself
+    }
+
+
+class _Clock:
+    """What a step takes and the time left, from the steps of this run."""
+
+    def __init__(self, *, done: int, steps: int):
+        self.steps, self.first, self.start = steps, done, time.perf_counter()
+
+    def left(self, done: int) -> str:
+        """In words, after so many steps.
+
+        Example:
+            >>> clock = _Clock(done=0, steps=20)
+            >>> clock.start -= 60
+            >>> clock.left(1)
+            'a step takes 60 s, 19 min left'
+        """
+        a_step = (time.perf_counter() - self.start) / (done - self.first)
+        seconds = a_step * (self.steps - done)
+        units = {"days": 86400, "h": 3600, "min": 60, "s": 1}
+        unit = next((name for name, size in units.items() if seconds >= 2 * size), "s")
+        return f"a step takes {a_step:.2g} s, {seconds / units[unit]:.2g} {unit} left"
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What a fold's framework says of the clips of the subject that it has not seen."""
+
+    subject: str
+    sample_names: tuple[str, ...]
+    labels: Int[np.ndarray, "b"]
+    logits: Float[np.ndarray, "b y"]
+
+    @property
+    def right(self) -> int:
+        """How many clips have their highest logit at their label."""
+        return int((self.logits.argmax(1) == self.labels).sum())
+
+
+def train_fold_jointly(
+    out: str | PathLike,
+    framework: PainFramework,
+    train: Sequence[Sample],
+    test: Sequence[Sample],
+    *,
+    task: Task,
+    load: Load,
+    config: TrainingConfig | None = None,
+    **how,
+) -> HeldOut:
+    """Train on some people and judge the clips of another; what was done is not done again.
+
+    The fold's logits are kept in ``held_out.json`` in ``out``, beside its weights.
+
+    Args:
+        out: the folder of this fold.
+        framework: what it starts from.
+        train: the clips to learn from.
+        test: the clips of one subject.
+        task, load, config: as for `train_jointly`, and so is all else.
+        how: further arguments of `train_jointly`.
+
+    Raises:
+        DataError: a subject on both sides, clips to test on that are not of one subject, or a
+            folder that holds another fold.
+        PainLabError, WeightsError: as `train_jointly`.
+    """
+    path, config = Path(out) / HELD_OUT, config or TrainingConfig()
+    train, test = list(train), list(test)
+    if len({sample.subject for sample in test}) != 1:
+        raise DataError(f"{out}: a fold holds out the clips of one subject.")
+    check_split(train, test)
+    labels = [task.label(sample) for sample in test]
+    names = [sample.sample_name for sample in test]
+    told = {"subject": test[0].subject, "sample_names": names, "labels": labels}
+    told["settings"] = _settings(framework, train, task, config, load)
+    if path.is_file():
+        return _read_held_out(path, told)
+    trained = train_jointly(out, framework, train, task=task, load=load, config=config, **how)
+    logits = class_logits(
+        trained, test, load=load, frames_at_once=how.get("frames_at_once", FRAMES_AT_ONCE)
+    )
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(json.dumps({**told, "logits": logits.tolist()}), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise DataError(f"{path}: cannot be written ({error.strerror or error}).") from error
+    return _read_held_out(path, told)
+
+
+def _read_held_out(path: Path, asked: dict) -> HeldOut:
+    """A fold that was finished, if it is the one that was asked for."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        differ = [key for key in asked if found[key] != json.loads(json.dumps(asked[key]))]
+        logits = np.array(found["logits"], np.float32)  # b y
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} cannot be read ({error}); remove it.") from error
+    if differ:
+        raise DataError(
+            f"{path} tells of another fold ({', '.join(differ)} differ): give another folder."
+        )
+    return HeldOut(
+        found["subject"], tuple(found["sample_names"]), np.array(found["labels"]), logits
+    )
+
+
+def train_folds_jointly(
+    out: str | PathLike,
+    framework: PainFramework,
+    samples: Sequence[Sample],
+    *,
+    task: Task,
+    load: Load,
+    subjects: Collection[str] | None = None,
+    say: Callable[[str], None] = print,
+    **how,
+) -> list[HeldOut]:
+    """Leave one subject out, both parts trained: fold after fold, each in a folder of its own.
+
+    Every fold starts from the same weights. A run that was killed goes on in the fold that it was
+    in. Processes on several devices may each take some subjects, and write to the same folder.
+
+    Args:
+        out: the folder of all folds.
+        framework: what each fold starts from.
+        samples: a data set; the clips of other levels than the task's are left out.
+        task: what is learned.
+        load: as for `train_jointly`.
+        subjects: whose folds are trained; all by default.
+        say: told which fold begins, and what it came to.
+        how: further arguments of `train_jointly`.
+
+    Raises:
+        DataError: as `leave_one_subject_out`; a subject that has no clips.
+        PainLabError, WeightsError: as `train_jointly`.
+    """
+    splits = list(leave_one_subject_out(task.select(samples)))
+    wanted = None if subjects is None else set(subjects)
+    unknown = sorted((wanted or set()) - {test[0].subject for _, test in splits})
+    if unknown:
+        raise DataError(f"no clip of {task.name} is of the subject {', '.join(unknown)}.")
+    results = []
+    for number, (train, test) in enumerate(splits, 1):
+        subject = test[0].subject
+        if wanted is not None and subject not in wanted:
+            continue
+        say(f"fold {number} of {len(splits)} leaves out {subject}")
+        folder = Path(out) / f"fold-{number:03d}"  # a name may hold any letter
+        result = train_fold_jointly(
+            folder, framework, train, test, task=task, load=load, say=say, **how
+        )
+        say(f"{subject}: {result.right} of {counted(len(test), 'clip')} right")
+        results.append(result)
+    return results
+
+
+class AlignedClips:
+    """Aligned faces of a data set's clips, each made when it is first asked for and then kept.
+
+    One file a clip, without loss: 21 MB for 138 frames of 224×224 pixels. A file whose clip has
+    changed, or that is damaged, is made anew; one that was aligned otherwise is refused. Several
+    threads may ask; of several processes, one should have asked for all clips (`keep`) before.
+
+    Args:
+        folder: of the files; made where it is missing.
+        samples: the data set.
+        model: the TNT that shall see the faces: its size, and the device where faces are found.
+        aligner, stride, frames: as for `extract_features`.
+        say: told of files that are made anew.
+
+    Raises:
+        PainLabError: where the aligner does not fit.
+    """
+
+    def __init__(
+        self,
+        folder: str | PathLike,
+        samples: Sequence[Sample],
+        *,
+        model: TNT,
+        aligner: FaceAligner | str | None = None,
+        stride: int = 1,
+        frames: int = features.FRAMES,
+        say: Callable[[str], None] = print,
+    ):
+        _require_whole(stride=stride, frames=frames)
+        self.folder, self.samples, self.say = Path(folder), samples, say
+        self._aligner = features._aligner(aligner, model, samples)
+        self._make = {"aligner": self._aligner, "model": model, "stride": stride, "frames": frames}
+        how = {"landmarks": "truth"} if self._aligner == "truth" else self._aligner.description
+        size = model.config.image_size
+        self.made_from = {"aligner": how, "size": size, "stride": stride, "frames": frames}
+        self._seen: set[Path] = set()  # files that were compared with what they should be
+        self._lock = Lock()  # an aligner follows one face at a time
+
+    def __call__(
+        self, sample: Sample
+    ) -> tuple[UInt8[np.ndarray, "k height width c"], Bool[np.ndarray, "k"]]:
+        """A clip's aligned frames, and which of them have a face.
+
+        Raises:
+            VideoError: a film that cannot be read.
+            DataError: a file that was aligned otherwise, or a folder that cannot be made.
+            WeightsError: where the file cannot be written.
+        """
+        name = hashlib.sha256(json.dumps([sample.subject, sample.sample_name]).encode())
+        path = self.folder / f"{name.hexdigest()[:24]}.safetensors"
+        kept = self._read(path, sample) if path in self._seen else None
+        if kept is None:
+            with self._lock:
+                kept = self._read(path, sample) or self._write(path, sample)
+        return kept
+
+    def keep(self, samples: Sequence[Sample] | None = None, *, progress: bool = True) -> None:
+        """Make the files of some clips, or of all, with a bar on the standard error stream."""
+        from tqdm import tqdm
+
+        samples = self.samples if samples is None else samples
+        for sample in tqdm(samples, unit="clip", dynamic_ncols=True, disable=not progress):
+            self(sample)
+
+    def _read(self, path: Path, sample: Sample):
+        from safetensors import SafetensorError, safe_open
+
+        if not path.is_file():
+            return None
+        try:
+            with safe_open(path, "pt") as file:
+                tensors = {name: file.get_tensor(name) for name in ("frames", "found")}
+                if path not in self._seen:
+                    metadata = file.metadata()
+                    whole = metadata.pop("sha256") == digest(tensors, metadata)
+                    told = json.loads(metadata["clip"])
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            self.say(f"{path} is damaged ({error}): it is made anew.")
+            return None
+        if path not in self._seen:
+            if told["made_from"] != json.loads(json.dumps(self.made_from)):
+                raise DataError(
+                    f"{path} was aligned otherwise ({told['made_from']}, not {self.made_from}): "
+                    "give another folder."
+                )
+            if not whole or told["clip"] != self._told(sample):
+                self.say(f"{path} is {'of another film' if whole else 'damaged'}: made anew.")
+                return None
+            self._seen.add(path)
+        return tensors["frames"].numpy(), tensors["found"].numpy()
+
+    def _write(self, path: Path, sample: Sample):
+        frames, found = features._faces(self.samples, sample, **self._make)
+        tensors = {"frames": torch.from_numpy(frames), "found": torch.from_numpy(found)}
+        clip = {"clip": self._told(sample), "made_from": self.made_from}
+        told = {"clip": json.dumps(clip, sort_keys=True)}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{self.folder}: cannot be made ({error.strerror}).") from error
+        write_tensors(path, tensors, metadata=told | {"sha256": digest(tensors, told)})
+        self._seen.add(path)
+        return frames, found
+
+    def _told(self, sample: Sample) -> list[str]:
+        clip = features._told(self.samples, sample)
+        return [clip.subject, clip.sample_name, clip.source]
+
+
+def count_joint_flops(
+    framework: FrameworkConfig | None = None,
+    training: TrainingConfig | None = None,
+    *,
+    subjects: int = 87,
+    clips_of_subject: int = 40,
+    recompute: bool = False,
+) -> int:
+    """Floating-point operations of leaving each subject out once, with both parts trained.
+
+    What `count_flops` counts of a clip, three times for each time that it is learned from: forward,
+    and backward one matrix product for each of the two factors of a product. The held-out clips
+    are judged once.
+
+    Args:
+        framework: of the model; clips have as many frames as it takes.
+        training: how often each clip is seen.
+        subjects: how many folds there are; BioVid's 87.
+        clips_of_subject: 40 in a task of two levels, 100 in one of five.
+        recompute: what the TNT does is done once more (`PainFramework.encode`).
+
+    Example:
+        >>> f"{count_joint_flops():.1e}"
+        '7.0e+19'
+    """
+    framework, training = framework or FrameworkConfig(), training or TrainingConfig()
+    _require_whole(subjects=subjects, clips_of_subject=clips_of_subject)
+    size, frames = framework.spatial.image_size, framework.temporal.frames
+    with torch.device("meta"):  # shapes without numbers: nothing is computed
+        a_frame = count_flops(TNT(framework.spatial), torch.empty(1, 3, size, size))
+        tokens = torch.empty(1, frames, framework.temporal.dim)
+        over_time = count_flops(TemporalTransformer(framework.temporal), tokens)
+    spatial = frames * a_frame
+    learned = 3 * (spatial + over_time) + (spatial if recompute else 0)
+    of_fold = training.epochs * (subjects - 1) * learned + spatial + over_time
+    return subjects * clips_of_subject * of_fold
+
+
+def _require_whole(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise PainLabError(f"{name}={number}: give a whole number above 0.")
