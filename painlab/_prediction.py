@@ -1,22 +1,79 @@
-"""What a prediction holds, and how it is told: as a table, as JSON, over time."""
+"""What a model says of itself; what a prediction holds, and how it is told."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from painlab._decoding import usable_rate
 from painlab.alignment import AlignedClip
 from painlab.alignment.files import runs_without_face
+from painlab.errors import WeightsError
 from painlab.typing import Bool, Float
 
 NO_DEVICE = "painlab is for research and teaching; it is not a medical device."
+FPS = 25.0  # of BioVid, on which the paper's models are made
+CLASS_NAMES = {
+    2: ("no pain", "pain"),
+    5: ("no pain", "mild", "moderate", "severe", "very severe"),
+}
+# of an aligner's description: the size is the model's, and the detector only finds the face
+NO_LANDMARKS = ("size", "detector")
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What a model says of itself, in the text that `save_model` kept beside its weights.
+
+    All of it may be missing: a model was then made for 25 frames a second, its classes are named by
+    their number, and what it learned from and how its faces were aligned is not known.
+    """
+
+    weights: str  # which they are, in words
+    classes: tuple[str, ...]
+    trained_on: str | None  # in words; "nothing" for numbers drawn at random
+    fps: float  # frames a second of the clips that it was made for
+    aligner: dict | None  # `FaceAligner.description`, or {"landmarks": "truth"}
+
+    @classmethod
+    def read(cls, about: dict[str, str], *, weights: str, classes: int) -> "Claims":
+        """From the text beside the weights of a model with so many classes.
+
+        Raises:
+            WeightsError: where a text is not what its name promises.
+        """
+        return cls(
+            weights=weights,
+            classes=_class_names(about.get("classes"), classes),
+            trained_on=about.get("trained_on", "").strip().rstrip(".") or None,
+            fps=_rate(about.get("frames_per_second"), weights),
+            aligner=_aligner(about.get("aligner"), weights),
+        )
+
+    def other_landmarks(self, description: dict) -> str | None:
+        """How an aligner's landmarks differ from the model's, as one line; None where they do not.
+
+        Nothing differs from true landmarks, which no video has: the notice tells of those.
+        """
+        if self.aligner is None or self.aligner.get("landmarks") == "truth":
+            return None
+        was = {name: self.aligner.get(name) for name in self.aligner if name not in NO_LANDMARKS}
+        now = {name: description[name] for name in description if name not in NO_LANDMARKS}
+        if was == now:
+            return None
+        return (
+            f"{self.weights} learned from faces that were aligned by other landmarks "
+            f"({_in_words(was)}) than these ({_in_words(now)}): its answers may be worse."
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
     """What a model says of a video, window by window, and what it saw.
 
-    Windows overlap: each is as long as the clips that the model was made for (138 frames, 5.5 s).
+    Windows overlap: each is as long as the clips that the model was made for, 5.5 s in painlab's
+    own: 138 frames at 25 a second, or 35 at 6.25.
     """
 
     path: Path
@@ -27,13 +84,19 @@ class Prediction:
     faces: AlignedClip  # boxes, landmarks, transforms of all k frames; its pictures are dropped
     landmarks_used: str  # "fan", "embedded" or "fitted"
     weights: str  # which weights, in words
-    trained: bool | None  # None: the weights do not say
+    trained_on: str | None  # what they learned from, in words; None: they do not say
+    true_landmarks: bool = False  # whether they learned from faces aligned by known landmarks
     seconds: dict[str, float] = field(default_factory=dict)  # spent in each stage
 
     @property
     def found(self) -> Bool[np.ndarray, "k"]:
         """Which frames have a face."""
         return self.faces.found
+
+    @property
+    def trained(self) -> bool | None:
+        """Whether the weights have learned pain from anything; None where they do not say."""
+        return None if self.trained_on is None else self.trained_on != "nothing"
 
     @property
     def notice(self) -> str:
@@ -45,7 +108,13 @@ class Prediction:
             )
         if self.trained is None:
             return f"Weights: {self.weights}. They do not say what they learned from. {NO_DEVICE}"
-        return f"Weights: {self.weights}. {NO_DEVICE}"
+        learned = f"They learned from {self.trained_on}."
+        if self.true_landmarks:
+            learned += (
+                " Those faces were aligned by landmarks that were known; those of a video are "
+                f"found ({self.landmarks_used})."
+            )
+        return f"Weights: {self.weights}. {learned} {NO_DEVICE}"
 
     @property
     def frames_without_face(self) -> tuple[tuple[int, int], ...]:
@@ -69,6 +138,7 @@ class Prediction:
             "notice": self.notice,
             "weights": self.weights,
             "trained": self.trained,
+            "trained_on": self.trained_on,
             "landmarks": self.landmarks_used,
             "frames_per_second": self.fps,
             "frames": len(self.found),
@@ -113,3 +183,43 @@ class Prediction:
             f"Prediction({self.path.name}: {len(self.windows)} windows, "
             f"{int(self.found.sum())} of {len(self.found)} frames with a face)"
         )
+
+
+def _in_words(landmarks: dict) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(landmarks.items()))
+
+
+def _class_names(named: str | None, classes: int) -> tuple[str, ...]:
+    try:
+        names = json.loads(named) if named else CLASS_NAMES.get(classes, ())
+    except ValueError:
+        names = None
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise WeightsError(f"the weights name their classes as {named!r}: a JSON list is needed.")
+    return tuple(names) if len(names) == classes else tuple(f"class {i}" for i in range(classes))
+
+
+def _rate(told: str | None, weights: str) -> float:
+    try:
+        fps = FPS if told is None else float(told)
+    except ValueError:
+        fps = None
+    if not usable_rate(fps):
+        raise WeightsError(
+            f"{weights}: its frames_per_second {told!r} is no number above 0 and up to 1000; "
+            "the file was made wrong."
+        )
+    return fps
+
+
+def _aligner(told: str | None, weights: str) -> dict | None:
+    try:
+        description = None if told is None else json.loads(told)
+    except ValueError:
+        description = told
+    if not isinstance(description, dict | None):
+        raise WeightsError(
+            f"{weights}: its aligner {told!r} is no JSON of a FaceAligner.description; "
+            "the file was made wrong."
+        )
+    return description

@@ -4,8 +4,10 @@ The video is read in small pieces, so neither its length nor its size has to fit
 each frame only the place of the face and the feature of 192 numbers are kept.
 """
 
-import json
+import math
+import warnings
 from contextlib import closing
+from itertools import count, takewhile
 from pathlib import Path
 from time import perf_counter
 
@@ -13,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from painlab._prediction import Prediction
+from painlab._prediction import FPS, Claims, Prediction
 from painlab.alignment import AlignedClip, FaceAligner
 from painlab.alignment.files import require_a_face, timed, with_progress, without_frames
 from painlab.devices import choose_device
@@ -21,12 +23,6 @@ from painlab.errors import PainLabError, WeightsError
 from painlab.framework import FACES, PainFramework, evaluating, framework_of_faces, load_model
 from painlab.typing import Float
 from painlab.video import frames_to_tensor, stream_video
-
-FPS = 25.0  # of BioVid, on which the paper's models are made
-CLASS_NAMES = {
-    2: ("no pain", "pain"),
-    5: ("no pain", "mild", "moderate", "severe", "very severe"),
-}
 
 
 def predict(
@@ -42,9 +38,11 @@ def predict(
 ) -> Prediction:
     """Class probabilities over time for the face in a video.
 
-    The video is resampled to 25 frames a second; faces are found and aligned, every aligned frame
-    becomes a feature, and the temporal module judges windows of as many frames as it was made for.
-    A shorter video is one window. The largest face is followed where there are several.
+    The video is resampled to the rate that the model was made for: 25 frames a second, unless its
+    weights say otherwise (`save_model` with ``frames_per_second="6.25"``). Faces are found and
+    aligned, every aligned frame becomes a feature, and the temporal module judges windows of as
+    many frames as it was made for. A shorter video is one window. The largest face is followed
+    where there are several.
 
     Args:
         video_path: any video that PyAV reads.
@@ -52,8 +50,8 @@ def predict(
             `framework_of_faces`, which has learned faces and no pain: its numbers mean nothing.
         landmarks: "auto", "fan", "embedded" or "fitted", as for `FaceAligner`.
         aligner: one to use again for many videos; made anew if None.
-        hop: seconds from the start of a window to the start of the next; at most the length of a
-            window, so that every frame is judged.
+        hop: seconds from the start of a window to the start of the next, to the nearest frame; at
+            most the length of a window, so that every frame is judged.
         device: of the networks; if None a GPU where there is one, or where ``model`` already is.
         frames_at_once: frames that are held in memory and pass through the TNT together; if None
             8 on a CPU, whose caches hold no more, and 32 elsewhere.
@@ -63,6 +61,10 @@ def predict(
         VideoError: where the video cannot be read.
         PainLabError: where no frame has a face, or an argument is wrong.
         WeightsError: where the weights cannot be used.
+
+    Warns:
+        UserWarning: where the model's weights say that they learned from faces aligned by other
+            landmarks (``aligner``, the JSON of `FaceAligner.description`).
 
     Returns:
         A `Prediction`; ``print(prediction.table())`` shows it.
@@ -75,21 +77,22 @@ def predict(
         device = next(model.parameters()).device  # it stays where it is
     device = choose_device(device)
     frames_at_once = frames_at_once or (8 if device.type == "cpu" else 32)
-    model, weights, trained = _framework(model)
+    model, claims = _framework(model)
     model.to(device)
-    classes = _class_names(model)
     size = model.config.spatial.image_size
-    aligner = aligner or FaceAligner(landmarks=landmarks, size=size, device=device)
+    aligner = aligner or _aligner(landmarks, size=size, device=device, fps=claims.fps)
     if aligner.size != size:
         raise PainLabError(
             f"the aligner makes pictures of {aligner.size} pixels a side, the model takes {size}."
         )
+    if other := claims.other_landmarks(aligner.description):
+        warnings.warn(other, UserWarning, stacklevel=2)
 
     seconds: dict[str, float] = {"decode": 0.0, "spatial": 0.0, "temporal": 0.0}
     faces, features = [], []
     before = dict(aligner.seconds)
-    chunks = stream_video(video_path, chunk=frames_at_once, fps=FPS)
-    chunks = with_progress(chunks, video_path, show=progress, fps=FPS)
+    chunks = stream_video(video_path, chunk=frames_at_once, fps=claims.fps)
+    chunks = with_progress(chunks, video_path, show=progress, fps=claims.fps)
     with evaluating(model), torch.inference_mode(), closing(chunks):
         for part in aligner.stream(timed(chunks, seconds, "decode")):
             start = perf_counter()
@@ -100,76 +103,78 @@ def predict(
         require_a_face(faces, video_path)
         start = perf_counter()
         windows = window_frames(
-            len(faces.found), length=model.config.temporal.frames, hop=round(hop * FPS)
+            len(faces.found), length=model.config.temporal.frames, hop=hop * claims.fps
         )
         probabilities = _judge(model.temporal, torch.cat(features), faces.found, windows)
         seconds["temporal"] = perf_counter() - start
     return Prediction(
         path=Path(video_path),
-        fps=FPS,
-        classes=classes,
+        fps=claims.fps,
+        classes=claims.classes,
         windows=windows,
         probabilities=probabilities,
         faces=faces,
         landmarks_used=aligner.landmarks_used,
-        weights=weights,
-        trained=trained,
+        weights=claims.weights,
+        trained_on=claims.trained_on,
+        true_landmarks=(claims.aligner or {}).get("landmarks") == "truth",
         seconds=seconds | {stage: s - before[stage] for stage, s in aligner.seconds.items()},
     )
 
 
-def window_frames(frames: int, *, length: int, hop: int) -> tuple[tuple[int, int], ...]:
+def window_frames(frames: int, *, length: int, hop: float | int) -> tuple[tuple[int, int], ...]:
     """First frame and the one after the last of each window; the last window ends with the clip.
 
     Args:
         frames: of the video.
         length: of a window; a shorter video is one window.
         hop: frames from the start of a window to the start of the next; taken as 1 where it is
-            less, and as ``length`` where it is more, so that every frame lies in a window.
+            less, and as ``length`` where it is more, so that every frame lies in a window. Where it
+            is no whole number each window starts at the frame nearest to its time.
 
     Example:
         >>> window_frames(200, length=138, hop=25)
         ((0, 138), (25, 163), (50, 188), (62, 200))
+        >>> window_frames(55, length=35, hop=6.25)
+        ((0, 35), (6, 41), (13, 48), (19, 54), (20, 55))
     """
-    last = max(0, frames - length)
-    starts = [*range(0, last, min(max(1, hop), length)), last]
+    last, hop = max(0, frames - length), min(max(1, hop), length)
+    times = (math.floor(i * hop + 0.5) for i in count())
+    starts = [*takewhile(lambda start: start < last, times), last]
     return tuple((start, min(start + length, frames)) for start in starts)
 
 
-def _framework(model: PainFramework | str | Path | None) -> tuple[PainFramework, str, bool | None]:
-    """The model, which weights it has in words, and whether they were trained."""
+def _framework(model: PainFramework | str | Path | None) -> tuple[PainFramework, Claims]:
+    """The model, and what it says of itself."""
     if model is None:
+        model, about = framework_of_faces(), {"trained_on": "nothing"}
         weights = (
             f"{FACES} for each frame, which learned from rendered faces and has never seen a "
             "person in pain; random numbers over time"
         )
-        return framework_of_faces(), weights, False
-    if isinstance(model, PainFramework):
+    elif isinstance(model, PainFramework):
         about = getattr(model, "about", {})
-        return model, about.get("name", "the model that was passed in"), _trained(about)
-    loaded = load_model(model)
-    if not isinstance(loaded, PainFramework):
-        raise WeightsError(
-            f"{model} holds a {type(loaded).__name__}; predict needs a whole PainFramework."
-        )
-    return loaded, str(model), _trained(loaded.about)
+        weights = about.get("name", "the model that was passed in")
+    else:
+        weights, model = str(model), load_model(model)
+        if not isinstance(model, PainFramework):
+            raise WeightsError(
+                f"{weights} holds a {type(model).__name__}; predict needs a whole PainFramework."
+            )
+        about = model.about
+    return model, Claims.read(about, weights=weights, classes=model.config.temporal.classes)
 
 
-def _trained(about: dict[str, str]) -> bool | None:
-    trained_on = about.get("trained_on")
-    return None if trained_on is None else trained_on != "nothing"
+def _aligner(landmarks: str, *, size: int, device: torch.device, fps: float) -> FaceAligner:
+    """One that looks for the face anew after the same times as at 25 frames a second.
 
-
-def _class_names(model: PainFramework) -> tuple[str, ...]:
-    classes = model.config.temporal.classes
-    named = getattr(model, "about", {}).get("classes")
-    try:
-        names = json.loads(named) if named else CLASS_NAMES.get(classes, ())
-    except ValueError:
-        names = None
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise WeightsError(f"the weights name their classes as {named!r}: a JSON list is needed.")
-    return tuple(names) if len(names) == classes else tuple(f"class {i}" for i in range(classes))
+    Between two frames of a slow film a head moves further: a block of as many of them as there are
+    at 25 a second would be looked at where the face was a second and more ago.
+    """
+    block, every = (max(1, round(frames * fps / FPS)) for frames in (8, 96))
+    return FaceAligner(
+        landmarks=landmarks, size=size, device=device, block=block, detect_every=every
+    )
 
 
 def _encode(spatial: torch.nn.Module, part: AlignedClip, device: torch.device) -> Tensor:

@@ -64,6 +64,12 @@ def test_windows_cover_every_frame_and_end_with_the_video(frames, length, hop):
     assert set().union(*(range(*w) for w in windows)) == set(range(frames))
 
 
+def test_a_hop_of_no_whole_number_of_frames_does_not_drift():
+    starts = [start for start, _ in window_frames(6250, length=35, hop=6.25)][:-1]
+    assert np.abs(np.array(starts) - 6.25 * np.arange(len(starts))).max() <= 0.5
+    assert len(starts) == -(-(6250 - 35) // 6.25)
+
+
 def test_predict_is_the_sum_of_its_parts(videos, model):
     """What `predict` says is what the parts say when they are called one by one."""
     prediction = pl.predict(videos / "drift.mp4", model=model, hop=0.4)
@@ -141,10 +147,94 @@ def test_weights_say_where_they_come_from(videos, model, tmp_path):
     prediction = pl.predict(videos / "still.mp4", model=path)
     assert prediction.trained
     assert str(path) in prediction.notice
+    assert "They learned from rendered faces. " in prediction.notice
+    assert prediction.to_dict()["trained_on"] == "rendered faces"
     assert "mean nothing" not in prediction.notice
     assert prediction.classes == tuple("abcde")
     unsaid = pl.save_model(model, tmp_path / "n.safetensors")
     assert "do not say" in pl.predict(videos / "still.mp4", model=unsaid).notice
+
+
+def kept(model, folder, **about):
+    return pl.save_model(model, folder / "kept.safetensors", **about)
+
+
+@pytest.fixture(scope="session")
+def long_video(tmp_path_factory, astronaut):
+    """Two seconds at 25 frames a second, in which the head moves to and fro."""
+    shift = np.round(30 * np.sin(np.arange(50) / 8)).astype(int)
+    path = tmp_path_factory.mktemp("long") / "long.mp4"
+    write_video(path, np.stack([np.roll(astronaut, s, axis=1) for s in shift]), fps=25)
+    return path
+
+
+def test_a_model_made_for_fewer_frames_a_second(long_video, model, tmp_path):
+    """Everything that is told is in its own frames; its faces are those of every fourth frame."""
+    path = kept(model, tmp_path, frames_per_second="6.25")
+    prediction = pl.predict(long_video, model=path, hop=0.16)
+    assert prediction.fps == 6.25
+    assert prediction.windows == ((0, 12), (1, 13))
+    told = prediction.to_dict()
+    assert told["frames_per_second"] == 6.25
+    assert [(w["start"], w["end"]) for w in told["windows"]] == [(0, 1.92), (0.16, 2.08)]
+    assert prediction.table().splitlines()[2].split()[:3] == ["0.16", "-", "2.08"]
+    assert prediction.found.all()
+    full = pl.FaceAligner()(pl.read_video(long_video).frames)
+    apart = np.abs(prediction.faces.landmarks - full.landmarks[::4])[..., :2].mean((1, 2))
+    assert apart.max() < 2  # pixels, of a face 120 wide
+    frames = pl.read_video(long_video, fps=6.25).frames
+    clips = pl.frames_to_tensor(pl.FaceAligner(block=2, detect_every=24)(frames).frames)
+    with torch.inference_mode():
+        expected = model.eval()(torch.stack([clips[:12], clips[1:]])).softmax(-1).numpy()
+    np.testing.assert_allclose(prediction.probabilities, expected, atol=1e-4)
+    assert pl.predict(long_video, model=kept(model, tmp_path)).fps == 25
+
+
+def test_an_annotated_video_has_the_frames_that_the_model_saw(long_video, model, tmp_path):
+    from painlab.figures.annotate import annotate_video
+
+    learned = "rendered faces, in words so many that they do not fit under the curves in one line"
+    path = kept(model, tmp_path, frames_per_second="6.25", trained_on=learned)
+    out = annotate_video(pl.predict(long_video, model=path), tmp_path / "out.mp4")
+    drawn = pl.read_video(out)
+    assert (len(drawn), drawn.fps) == (13, 6.25)
+    plain = pl.read_video(long_video).frames[::4]
+    height, width = plain.shape[1:3]
+    left = (drawn.frames.shape[2] - width) // 2
+    assert drawn.frames.shape[1] == height + 120 + 2 * 16
+    picture = drawn.frames[:, :height, left : left + width].astype(int)
+    assert np.median(np.abs(picture - plain)) < 4  # the right frames: the head has moved between
+
+
+def test_claims_without_sense_are_refused_in_one_line(videos, model, tmp_path):
+    for claim in (
+        *({"frames_per_second": fps} for fps in ("", "fast", "0", "-25", "nan", "inf", "6,25")),
+        *({"aligner": aligner} for aligner in ("fan", "[]", '"fan"', "3")),
+    ):
+        with pytest.raises(pl.errors.WeightsError, match=next(iter(claim))) as caught:
+            pl.predict(videos / "still.mp4", model=kept(model, tmp_path, **claim))
+        assert "\n" not in str(caught.value)
+        assert "kept.safetensors" in str(caught.value)
+
+
+def test_other_landmarks_than_the_models_are_warned_of_once(videos, model, tmp_path, recwarn):
+    aligner = pl.FaceAligner(landmarks="fitted", device="cpu")
+    same = kept(model, tmp_path, aligner=json.dumps({**aligner.description, "size": 99}))
+    pl.predict(videos / "still.mp4", model=same, aligner=aligner)
+    assert not len(recwarn)
+    with pytest.warns(UserWarning, match=r"landmarks fitted.*landmarks embedded") as told:
+        pl.predict(videos / "still.mp4", model=same, landmarks="embedded")
+    assert len(told) == 1
+    assert "\n" not in str(told[0].message)
+
+
+def test_known_landmarks_are_told_of_where_a_video_has_none(videos, model, tmp_path):
+    about = {"trained_on": "rendered faces.", "aligner": '{"landmarks": "truth"}'}
+    prediction = pl.predict(videos / "still.mp4", model=kept(model, tmp_path, **about))
+    assert "from rendered faces. Those faces were aligned by landmarks that were known" in (
+        prediction.notice
+    )
+    assert "(embedded)" in prediction.notice
 
 
 def test_the_model_is_left_in_its_modes(videos, model):
@@ -183,7 +273,7 @@ def test_annotated_large_video(astronaut, model, tmp_path):
     wide = np.repeat(np.repeat(astronaut[:270], 6, axis=0), 6, axis=1)[:1620, :2160]
     write_video(tmp_path / "wide.mp4", wide[None], fps=25)
     path = annotate_video(pl.predict(tmp_path / "wide.mp4", model=model), tmp_path / "out.mp4")
-    assert pl.read_video(path).frames.shape == (1, 960 + 120, 1280, 3)
+    assert pl.read_video(path).frames.shape == (1, 960 + 120 + 16, 1280, 3)
 
 
 @pytest.mark.parametrize("broken", ["black.mp4"])

@@ -12,12 +12,16 @@ from painlab.video import VideoWriter, stream_video
 
 WIDEST = 1280  # pixels; larger pictures are made smaller before anything is drawn
 PANEL = 120  # pixels, the height of the curves under the picture
+LINE = 16  # pixels, of a line of text under the curves
+LEFT = 34  # pixels before the curves
 INK, PAPER, GREY = (240, 240, 240), (24, 26, 30), (120, 124, 132)
 CURVES = ((86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0))
 
 
 def annotate_video(prediction: Prediction, path: str | Path, *, progress: bool = False) -> Path:
     """Write the video again with box, landmarks, aligned face and the curve of probabilities.
+
+    It has the frames that the model saw: at the rate of the prediction, 25 a second or fewer.
 
     Args:
         prediction: of `predict`; its video is read a second time.
@@ -71,12 +75,13 @@ def _draw(prediction: Prediction, frame, panel, curve, index: int) -> UInt8[np.n
     else:
         _text(picture, "no face", (10, 24), CURVES[4])
 
-    canvas = np.full((picture.shape[0] + PANEL, panel.shape[1], 3), PAPER, np.uint8)
+    height = picture.shape[0] + panel.shape[0]
+    canvas = np.full((height, panel.shape[1], 3), PAPER, np.uint8)
     left = (canvas.shape[1] - picture.shape[1]) // 2  # a narrow picture stands in the middle
     canvas[: picture.shape[0], left : left + picture.shape[1]] = picture
     canvas[picture.shape[0] :] = panel
     x = _x(index, len(curve), canvas.shape[1])
-    cv2.line(canvas, (x, picture.shape[0] + 4), (x, canvas.shape[0] - 4), INK, 1)
+    cv2.line(canvas, (x, picture.shape[0] + 4), (x, picture.shape[0] + PANEL - 10), INK, 1)
     return canvas
 
 
@@ -99,10 +104,14 @@ def _inset(picture, face) -> None:
 
 
 def _panel(prediction: Prediction, curve, *, width: int) -> UInt8[np.ndarray, "..."]:
-    """The curves of all classes, with names and the warning about the weights."""
+    """The curves of all classes with their names; under them what the weights learned from."""
     import cv2
 
-    panel = np.full((PANEL, width, 3), PAPER, np.uint8)
+    lines = _wrapped(_learned(prediction), width - 2 * LEFT)
+    height = PANEL + LINE * len(lines)
+    panel = np.full((height + height % 2, width, 3), PAPER, np.uint8)
+    for number, line in enumerate(lines):
+        _text(panel, line, (LEFT, PANEL + LINE * number + 4), INK, size=0.42)
     for share in (0.0, 0.5, 1.0):
         y = _y(share)
         cv2.line(panel, (_x(0, 2, width), y), (_x(1, 2, width), y), GREY, 1)
@@ -115,16 +124,33 @@ def _panel(prediction: Prediction, curve, *, width: int) -> UInt8[np.ndarray, ".
         )
         cv2.polylines(panel, [points.astype(np.int32)], False, colour, 2, cv2.LINE_AA)
         names_at += _text(panel, name, (names_at, 14), colour, size=0.42) + 14
-    if prediction.trained is not True:
-        warning = "weights that never learned pain: these curves mean nothing"
-        if prediction.trained is None:
-            warning = "the weights do not say what they learned from"
-        _text(panel, warning, (names_at + 6, 14), INK, size=0.42)
     return panel
 
 
+def _learned(prediction: Prediction) -> str:
+    if prediction.trained is None:
+        return "the weights do not say what they learned from"
+    if not prediction.trained:
+        return "weights that never learned pain: these curves mean nothing"
+    return f"learned from {prediction.trained_on}"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of a text that fit into so many pixels, in letters that OpenCV can draw."""
+    import cv2
+
+    lines = [""]
+    for word in text.encode("ascii", "replace").decode().split():
+        longer = f"{lines[-1]} {word}".strip()
+        if cv2.getTextSize(longer, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)[0][0] > width and lines[-1]:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
 def _x(index: int, count: int, width: int) -> int:
-    return round(34 + (width - 44) * index / max(1, count - 1))
+    return round(LEFT + (width - LEFT - 10) * index / max(1, count - 1))
 
 
 def _y(share: float) -> int:
