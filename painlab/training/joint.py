@@ -1,8 +1,8 @@
 """Both parts trained together: the other reading of the paper's Table I, where neither is frozen.
 
-A batch of Table I is 32 clips of 138 frames, far more than any device can keep the intermediate
-results of. So a batch passes in portions, whose gradients add up to that of the batch, and what the
-TNT makes of a portion's frames is not kept for the gradient but computed again.
+For its gradient a TNT keeps some 68 MB of a frame (float32): of a batch of 32 clips of 138 frames
+300 GB. So a batch passes in portions, whose gradients add up to that of the batch; and what the TNT
+makes of a portion's frames need not be kept, it can be computed again.
 """
 
 import hashlib
@@ -91,7 +91,8 @@ def train_jointly(
             the gradient is that of the whole batch, whatever their number; with it, other numbers
             draw other paths to drop, and so does ``frames_at_once``.
         frames_at_once: frames that pass through the TNT together.
-        recompute: keep less for the gradient, and compute more; see `PainFramework.encode`.
+        recompute: keep 2 kB of a frame for its gradient instead of 68 MB, and compute a third more
+            (`PainFramework.encode`). Where 10 GB are free, False is faster: a clip fits at once.
         checkpoint_seconds: at least so long from one checkpoint to the next.
         workers: threads that read the clips of the next steps, a step each.
         say: told of the time left, of each pass, and of clips in which no frame has a face: they
@@ -137,10 +138,18 @@ def train_jointly(
             torch.manual_seed(seed_of(config.seed, "joint", step))  # what is dropped
             model.train()
             optimizer.zero_grad(set_to_none=True)
-            loss, right = add_gradients(
-                model, batch, task=task, config=config, epoch=step // a_pass,
-                clips_at_once=clips_at_once, frames_at_once=frames_at_once, recompute=recompute,
-            )  # fmt: skip
+            try:
+                loss, right = add_gradients(
+                    model, batch, task=task, config=config, epoch=step // a_pass,
+                    clips_at_once=clips_at_once, frames_at_once=frames_at_once,
+                    recompute=recompute,
+                )  # fmt: skip
+            except torch.OutOfMemoryError as error:
+                raise PainLabError(
+                    f"step {step + 1} of {steps}: the memory of {device} does not hold a portion; "
+                    f"take less than clips_at_once={clips_at_once} or frames_at_once="
+                    f"{frames_at_once}{'' if recompute else ', or recompute=True'}."
+                ) from error
             # without a limit this measures alone: weights are never changed by what is no number
             norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_gradients or math.inf)
             if not math.isfinite(loss + float(norm)):
@@ -603,7 +612,7 @@ def count_joint_flops(
 
     Example:
         >>> f"{count_joint_flops():.1e}"
-        '7.0e+19'
+        '6.9e+19'
     """
     framework, training = framework or FrameworkConfig(), training or TrainingConfig()
     _require_whole(subjects=subjects, clips_of_subject=clips_of_subject)

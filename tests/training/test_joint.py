@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 
 import painlab as pl
@@ -383,6 +384,47 @@ class TestRefusals:
         model = self.run(tmp_path)  # goes on behind step 2
         assert len(steps) == 3
         assert same(model.state_dict(), self.run(tmp_path / "whole").state_dict())
+
+    @pytest.mark.parametrize("recompute", [True, False])
+    def test_too_little_memory(self, tmp_path, monkeypatch, recompute):
+        def full(*_args, **_kwargs):
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+        monkeypatch.setattr(joint, "add_gradients", full)
+        with pytest.raises(PainLabError, match="step 1 of 3: the memory of cpu") as refused:
+            self.run(tmp_path, recompute=recompute)
+        assert ("recompute=True" in str(refused.value)) is not recompute
+
+
+class TestElsewhere:
+    def test_nothing_is_left_on_the_cpu(self, monkeypatch):
+        """On tensors that only say that they lie on a GPU: a mixture of devices is an error."""
+        monkeypatch.setattr(torch.nn.init, "trunc_normal_", lambda tensor, **_: tensor)
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            with torch.device("cuda"):
+                model = pl.PainFramework(CONFIG).train()
+                frames = [torch.zeros(k, 32, 32, 3, dtype=torch.uint8) for k in (8, 6)]
+            found = [np.ones(8, bool), np.ones(6, bool)]
+            clips, mask = joint._together(frames, found, model.spatial.class_token)
+            logits = model(clips, mask=mask, frames_at_once=5)
+            with pytest.raises(RuntimeError, match="device"):
+                model(clips, mask=torch.ones(2, 8, dtype=torch.bool))
+        assert {t.device.type for t in (clips, mask, logits)} == {"cuda"}
+
+    @pytest.mark.gpu
+    @pytest.mark.parametrize("recompute", [True, False])
+    def test_a_gpu_learns(self, tmp_path, recompute):
+        config = replace(SHORT, augmentations=("augmix", "trivialaugment"))
+        samples, start = clips_of("Anna", each=2), framework().cuda()
+        run = lambda: train_jointly(  # noqa: E731
+            tmp_path, start, samples, load=frames_of, config=config, recompute=recompute,
+            clips_at_once=3, frames_at_once=5, workers=1, **QUIET,
+        )  # fmt: skip
+        model = run()
+        assert {t.device.type for t in model.state_dict().values()} == {"cuda"}
+        assert not same(start.state_dict(), model.state_dict())
+        assert np.isfinite(class_logits(model, samples, load=frames_of)).all()
+        assert same(run().state_dict(), model.state_dict())  # from its checkpoint
 
 
 class TestFolds:
