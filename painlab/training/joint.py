@@ -329,19 +329,22 @@ class _Clock:
         self.steps, self.first, self.start = steps, done, time.perf_counter()
 
     def left(self, done: int) -> str:
-        """In words, after so many steps.
-
-        Example:
-            >>> clock = _Clock(done=0, steps=20)
-            >>> clock.start -= 60
-            >>> clock.left(1)
-            'a step takes 60 s, 19 min left'
-        """
+        """In words, after so many steps."""
         a_step = (time.perf_counter() - self.start) / (done - self.first)
-        seconds = a_step * (self.steps - done)
-        units = {"days": 86400, "h": 3600, "min": 60, "s": 1}
-        unit = next((name for name, size in units.items() if seconds >= 2 * size), "s")
-        return f"a step takes {a_step:.2g} s, {seconds / units[unit]:.2g} {unit} left"
+        return f"a step takes {a_step:.2g} s, {_in_words(a_step * (self.steps - done))} left"
+
+
+def _in_words(seconds: float | int) -> str:
+    """Seconds in the unit that suits them.
+
+    Example:
+        >>> _in_words(100), _in_words(6000), _in_words(100_000), _in_words(2e6)
+        ('100 s', '100 min', '28 h', '23 days')
+    """
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 @dataclass(frozen=True, eq=False)
@@ -452,7 +455,7 @@ def train_folds_jointly(
         task: what is learned.
         load: as for `train_jointly`.
         subjects: whose folds are trained; all by default.
-        say: told which fold begins, and what it came to.
+        say: told what `train_jointly` tells of each fold, what it came to, and the time left.
         how: further arguments of `train_jointly`.
 
     Raises:
@@ -464,18 +467,26 @@ def train_folds_jointly(
     unknown = sorted((wanted or set()) - {test[0].subject for _, test in splits})
     if unknown:
         raise DataError(f"no clip of {task.name} is of the subject {', '.join(unknown)}.")
-    results = []
+    if wanted is not None:
+        splits = [split for split in splits if split[1][0].subject in wanted]
+    results, taken = [], []
     for number, (train, test) in enumerate(splits, 1):
-        subject = test[0].subject
-        if wanted is not None and subject not in wanted:
-            continue
-        say(f"fold {number} of {len(splits)} leaves out {subject}")
-        folder = Path(out) / f"fold-{number:03d}"  # a name may hold any letter
+        subject, start = test[0].subject, time.perf_counter()
+        # a name may hold any letter
+        folder = Path(out) / f"fold-{hashlib.sha256(subject.encode()).hexdigest()[:12]}"
+        before = f"fold {number} of {len(splits)}, without {subject}: "
+        finished = (folder / HELD_OUT).is_file()
         result = train_fold_jointly(
-            folder, framework, train, test, task=task, load=load, say=say, **how
-        )
-        say(f"{subject}: {result.right} of {counted(len(test), 'clip')} right")
+            folder, framework, train, test, task=task, load=load,
+            say=lambda line, before=before: say(before + line), **how,
+        )  # fmt: skip
         results.append(result)
+        told = f"{before}{result.right} of {counted(len(test), 'clip')} right"
+        if not finished:
+            taken.append(time.perf_counter() - start)
+            left = sum(taken) / len(taken) * (len(splits) - number)
+            told += f", {_in_words(left)} left for all folds"
+        say(told)
     return results
 
 
