@@ -8,8 +8,6 @@ What an operation reads from a picture it reads from each frame: autocontrast, e
 stretch the grey levels of a frame by its own histogram, so that they follow what a clip shows.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -21,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from painlab.config import AUGMENTATIONS
 from painlab.datasets.tasks import Sample
 from painlab.errors import PainLabError, ShapeError
+from painlab.training.noise import seed_of
 from painlab.typing import Bool, UInt8
 from painlab.video import channels_first
 
@@ -79,8 +78,7 @@ def draw_seed(seed: int, epoch: int, sample: Sample, augmentation: str) -> int:
         >>> draw_seed(0, 1, clip, "augmix") == draw_seed(0, 2, clip, "augmix")
         False
     """
-    told = json.dumps([int(seed), int(epoch), sample.subject, sample.sample_name, augmentation])
-    return int.from_bytes(hashlib.sha256(told.encode()).digest()[:8], "little")
+    return seed_of(int(seed), int(epoch), sample.subject, sample.sample_name, augmentation)
 
 
 class _Draws(TorchFunctionMode):

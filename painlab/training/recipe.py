@@ -8,13 +8,18 @@ from torch import nn
 NOT_DECAYED = ("bias", "norm", "token", "position", "latents", "scale")
 
 
-def parameter_groups(model: nn.Module, *, weight_decay: float) -> list[dict]:
-    """Decay on matrices and kernels only: not on biases, norms, tokens and position encodings."""
+def parameter_groups(
+    model: nn.Module, *, weight_decay: float | int, folds: bool = False
+) -> list[dict]:
+    """Decay on matrices and kernels only: not on biases, norms, tokens and position encodings.
+
+    With ``folds`` each parameter has a fold axis before its own.
+    """
     decayed, free = [], []
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        spared = parameter.ndim < 2 or any(word in name for word in NOT_DECAYED)
+        spared = parameter.ndim < 2 + folds or any(word in name for word in NOT_DECAYED)
         (free if spared else decayed).append(parameter)
     return [
         {"params": decayed, "weight_decay": weight_decay},
@@ -23,11 +28,19 @@ def parameter_groups(model: nn.Module, *, weight_decay: float) -> list[dict]:
 
 
 def make_optimizer(
-    model: nn.Module, *, learning_rate: float, weight_decay: float
+    model: nn.Module,
+    *,
+    learning_rate: float | int,
+    weight_decay: float | int,
+    folds: bool = False,
+    fused: bool | None = None,
 ) -> torch.optim.AdamW:
-    """AdamW (Table I), with PyTorch's default moments."""
-    groups = parameter_groups(model, weight_decay=weight_decay)
-    return torch.optim.AdamW(groups, lr=learning_rate)
+    """AdamW (Table I), with PyTorch's default moments; all of a step in one kernel where `fused`.
+
+    With ``folds`` the parameters have a fold axis before their own.
+    """
+    groups = parameter_groups(model, weight_decay=weight_decay, folds=folds)
+    return torch.optim.AdamW(groups, lr=learning_rate, fused=fused)
 
 
 def learning_rate_at(step: int, *, steps: int, warm_up: int, highest: float) -> float:

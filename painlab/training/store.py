@@ -13,6 +13,7 @@ from torch import Tensor
 from painlab import __version__
 from painlab.datasets.tasks import Sample, counted
 from painlab.errors import DataError
+from painlab.training.json_files import write_json
 from painlab.typing import Bool, Float, Int
 from painlab.weights import write_tensors
 
@@ -96,11 +97,7 @@ class FeatureStore:
             store = cls(root)
             store.refuse_others(made_from)
             return store
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            _write_index(root, made_from, {})
-        except OSError as error:
-            raise DataError(f"{root}: cannot be written to ({error.strerror or error}).") from error
+        _write_index(root, made_from, {})
         return cls(root)
 
     def refuse_others(self, made_from: dict) -> None:
@@ -123,6 +120,13 @@ class FeatureStore:
 
     def __repr__(self) -> str:
         return f"FeatureStore({self.root}: {counted(len(self), 'clip')})"
+
+    @property
+    def key(self) -> str:
+        """A digest of all that the store holds: what made it, which clips, and their numbers."""
+        held = {name: digest for name, (digest, _) in self._shards.items()}
+        told = json.dumps([self.made_from, held], sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     @property
     def clips(self) -> tuple[StoredClip, ...]:
@@ -156,12 +160,7 @@ class FeatureStore:
         told = json.dumps([asdict(clip) for clip in clips])
         write_tensors(path, tensors, metadata={"painlab": __version__, "clips": told})
         self._shards[name] = (sha256_of(path), tuple(clips))
-        try:
-            _write_index(self.root, self.made_from, self._shards)
-        except OSError as error:
-            raise DataError(
-                f"{self.root / INDEX}: cannot be written ({error.strerror or error})."
-            ) from error
+        _write_index(self.root, self.made_from, self._shards)
 
     def load(
         self, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
@@ -212,10 +211,7 @@ def _write_index(root: Path, made_from: dict, shards: dict) -> None:
         name: {"sha256": digest, "clips": [asdict(clip) for clip in clips]}
         for name, (digest, clips) in sorted(shards.items())
     }
-    told = {"painlab": __version__, "made_from": made_from, "shards": told}
-    part = root / (INDEX + ".part")
-    part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    part.replace(root / INDEX)
+    write_json(root / INDEX, {"painlab": __version__, "made_from": made_from, "shards": told})
 
 
 def _without_frames(clip: StoredClip) -> tuple:

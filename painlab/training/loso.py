@@ -1,0 +1,343 @@
+"""Leave-one-subject-out runs: plan the folds, train them in groups, gather what they found."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from os import PathLike
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from painlab.config import TemporalConfig, TrainingConfig
+from painlab.datasets.subjects import Subjects, choose_subjects
+from painlab.datasets.tasks import TASKS, Task, counted
+from painlab.devices import choose_device
+from painlab.errors import DataError
+from painlab.framework import save_model
+from painlab.temporal.transformer import TemporalTransformer
+from painlab.training.fold_training import (
+    Fold,
+    TaskData,
+    fold_logits,
+    make_folds,
+    steps_of_run,
+    train_folds,
+)
+from painlab.training.folds import state_of_fold
+from painlab.training.memory import (
+    bytes_of_fold,
+    choose_folds_at_once,
+    even_groups,
+    free_memory,
+    is_out_of_memory,
+)
+from painlab.training.noise import generator_of
+from painlab.training.results import LosoResult
+from painlab.training.runs import LosoRun
+from painlab.training.store import Features, FeatureStore
+from painlab.typing import Int
+
+
+def train_loso(
+    store: FeatureStore | str | PathLike,
+    *,
+    task: Task | str,
+    out: str | PathLike | None = None,
+    config: TrainingConfig | None = None,
+    temporal: TemporalConfig | None = None,
+    subjects: Subjects | None = None,
+    permute: int | None = None,
+    folds_at_once: int | None = None,
+    keep_models: bool = False,
+    checkpoint_seconds: float | int = 60,
+    device: str | torch.device | None = None,
+    progress: bool = False,
+    say: Callable[[str], None] = print,
+) -> LosoResult:
+    """Train and test a temporal transformer a subject, each without that subject (paper IV).
+
+    All folds are trained together, as many as fit into memory (`painlab.training.folds`). A run
+    that was stopped or killed goes on where it was when it is called again, and ends the same.
+
+    Args:
+        store: features, of `extract_features`.
+        task: one of `TASKS`, or its name.
+        out: the run's folder. Without one nothing is kept but what is returned.
+        config: of the training; by default Table I.
+        temporal: of the models; frames, channels and classes are taken from store and task.
+        subjects: only the folds that leave out these: names, or a text file of them.
+        permute: a seed with which the labels of each subject are shuffled among its clips, to see
+            that a model that can learn nothing stays at chance.
+        folds_at_once: how many folds are trained together; by default as many as fit.
+        keep_models: also keep the trained model of each fold in the folder.
+        checkpoint_seconds: from one checkpoint to the next.
+        device: a GPU where there is one if None.
+        progress: show a bar with the time left on the standard error stream.
+        say: told of what the reader should know of the data.
+
+    Raises:
+        DataError: where store, task and folder do not fit, or a feature is not a number.
+        PainLabError: where the training comes to no number.
+        WeightsError: where a checkpoint is damaged or cannot be written.
+    """
+    if keep_models and out is None:
+        raise DataError("keep_models=True needs a folder to keep them in: give out.")
+    with tempfile.TemporaryDirectory() if out is None else nullcontext(out) as folder:
+        run = plan_run(
+            store, task=task, out=folder, config=config, temporal=temporal, subjects=subjects,
+            permute=permute, folds_at_once=folds_at_once, device=device, say=say,
+        )  # fmt: skip
+        train_groups(
+            run, keep_models=keep_models, device=device, progress=progress,
+            checkpoint_seconds=checkpoint_seconds if out is not None else float("inf"),
+        )  # fmt: skip
+        return gather(run)
+
+
+def plan_run(
+    store: FeatureStore | str | PathLike,
+    *,
+    task: Task | str,
+    out: str | PathLike,
+    config: TrainingConfig | None = None,
+    temporal: TemporalConfig | None = None,
+    subjects: Subjects | None = None,
+    permute: int | None = None,
+    folds_at_once: int | None = None,
+    device: str | torch.device | None = None,
+    say: Callable[[str], None] = print,
+) -> LosoRun:
+    """The run of a folder, begun where there is none: its settings, and its folds in groups.
+
+    Arguments and errors are those of `train_loso`.
+    """
+    store = store if isinstance(store, FeatureStore) else FeatureStore(store)
+    task, config = _task(task), config or TrainingConfig.paper()
+    features, labels = task_features(store, task, permute=permute)
+    folds = make_folds(features.samples)
+    _tell(features, labels, store, task, say)
+    temporal = replace(
+        temporal or TemporalConfig(),
+        frames=features.features.shape[2], dim=features.features.shape[3], classes=task.classes,
+    )  # fmt: skip
+    names = [fold.name for fold in folds]
+    if subjects is not None:
+        chosen = choose_subjects(subjects, set(names))
+        names = [name for name in names if name in chosen]
+    if folds_at_once is None:
+        where = choose_device(device)
+        data = TaskData.of(features, labels)
+        each, free = bytes_of_fold(data, temporal, config), free_memory(where)
+        folds_at_once = choose_folds_at_once(len(names), free=free, each=each)
+    elif folds_at_once < 1:
+        raise DataError(f"folds_at_once={folds_at_once}: give a whole number above 0.")
+    settings = {
+        "store": str(store.root.resolve()),
+        "key": store.key,
+        "made_from": store.made_from,
+        "task": {"name": task.name, "levels": list(task.levels)},
+        "training": asdict(config),
+        "temporal": asdict(temporal),
+        "permute": permute,
+        "steps": list(steps_of_run(folds, config)),
+    }
+    return LosoRun.begin(out, settings, even_groups(names, folds_at_once))
+
+
+def train_groups(
+    run: LosoRun,
+    groups: Iterable[int] | None = None,
+    *,
+    keep_models: bool = False,
+    checkpoint_seconds: float | int = 60,
+    device: str | torch.device | None = None,
+    progress: bool = False,
+) -> None:
+    """Train the folds of some groups of a run, or of all, that have no results yet.
+
+    Where memory runs out, a group is halved, and its halves are trained one after the other.
+    """
+    from tqdm import tqdm
+
+    told = run.settings
+    groups = [run.groups[i] for i in groups] if groups is not None else run.groups
+    task = Task(told["task"]["name"], tuple(told["task"]["levels"]))
+    store = FeatureStore(told["store"])
+    if store.key != told["key"]:
+        raise DataError(
+            f"{store.root} has changed since {run.root} was begun: give the run another folder."
+        )
+    features, labels = task_features(store, task, permute=told["permute"])
+    folds = {fold.name: fold for fold in make_folds(features.samples)}
+    where = choose_device(device)
+    data = TaskData.of(_moved(features, where), labels)
+    todo = [left for group in groups if (left := run.left(group))]
+    steps = told["steps"][1]
+    with tqdm(
+        total=steps * sum(map(len, todo)), unit="step", desc=task.name, dynamic_ncols=True,
+        disable=not progress, unit_scale=True,
+    ) as bar:  # fmt: skip
+        while todo:
+            group = todo.pop(0)
+            try:
+                _train_group(
+                    run, [folds[name] for name in group], data, features, bar,
+                    keep_models=keep_models, checkpoint_seconds=checkpoint_seconds,
+                )  # fmt: skip
+            except (RuntimeError, MemoryError) as error:
+                if len(group) == 1 or not is_out_of_memory(error):
+                    raise
+                half = -(-len(group) // 2)
+                todo[:0] = [group[:half], group[half:]]
+            if where.type == "cuda":
+                torch.cuda.empty_cache()
+
+
+def gather(run: LosoRun) -> LosoResult:
+    """What the folds of a run found, and which of them are missing.
+
+    Raises:
+        DataError: where no fold is trained yet.
+    """
+    results = run.results()
+    done = [results[name] for name in run.folds if name in results]
+    if not done:
+        raise DataError(f"{run.root}: no fold of this run is trained yet.")
+    pace = sum(fold["seconds"] for fold in done)
+    return LosoResult(
+        task=run.settings["task"]["name"],
+        subjects=tuple(fold["subject"] for fold in done for _ in fold["true"]),
+        sample_names=tuple(name for fold in done for name in fold["sample_names"]),
+        true=np.concatenate([np.array(fold["true"], np.int64) for fold in done]),
+        logits=np.concatenate([np.array(fold["logits"], np.float64) for fold in done]),
+        missing=tuple(name for name in run.folds if name not in results),
+        about={
+            **{k: v for k, v in run.settings.items() if k not in ("store", "task")},
+            "seconds": round(pace, 3),
+            "devices": sorted({fold["device"] for fold in done}),
+            "losses": {fold["subject"]: fold["losses"] for fold in done},
+        },
+    )
+
+
+def task_features(
+    store: FeatureStore, task: Task, *, permute: int | None = None
+) -> tuple[Features, Int[Tensor, "b"]]:
+    """The clips of a store that a task uses, and the class of each.
+
+    Raises:
+        DataError: where there is none, or a feature is not a number; it names the clip.
+    """
+    every = store.load()
+    keep = [i for i, sample in enumerate(every.samples) if sample.level in task.levels]
+    if not keep:
+        raise DataError(f"{store.root} has no clip of {task.name}.")
+    samples = tuple(every.samples[i] for i in keep)
+    features = Features(every.features[keep], every.found[keep], every.levels[keep], samples)
+    shown = features.features.masked_fill(~features.found[:, None, :, None], 0.0)
+    for sample, finite in zip(samples, shown.isfinite().flatten(1).all(1).tolist(), strict=True):
+        if not finite:
+            raise DataError(
+                f"{store.root}: the features of {sample.sample_name} of {sample.subject} are not "
+                "numbers; extract them again."
+            )
+    labels = torch.tensor([task.label(sample) for sample in samples])
+    if permute is not None:
+        for subject in sorted({sample.subject for sample in samples}):
+            rows = torch.tensor([i for i, s in enumerate(samples) if s.subject == subject])
+            order = torch.randperm(len(rows), generator=generator_of(permute, subject, "labels"))
+            labels[rows] = labels[rows[order]]
+    return features, labels
+
+
+def _task(task: Task | str) -> Task:
+    if isinstance(task, Task):
+        return task
+    if task not in TASKS:
+        raise DataError(f"there is no task {task!r}: choose from {', '.join(TASKS)}.")
+    return TASKS[task]
+
+
+def _tell(features: Features, labels: Tensor, store: FeatureStore, task: Task, say) -> None:
+    """What is unusual in the data, and refuse what cannot be learned from."""
+    of: dict[str, set[int]] = {}
+    for sample, label in zip(features.samples, labels.tolist(), strict=True):
+        of.setdefault(sample.subject, set()).add(label)
+    for name in sorted(of):
+        others = set().union(*(classes for who, classes in of.items() if who != name))
+        if len(others) < 2:
+            raise DataError(
+                f"without {name} there is one class of {task.name} left to learn from: a fold "
+                "needs two."
+            )
+        if len(of[name]) < 2:
+            say(f"{name} has clips of one class of {task.name} only; they count like any others.")
+    without = sorted({clip.subject for clip in store.clips} - of.keys())
+    if without:
+        say(f"no clip of {task.name}, and so no fold: {', '.join(without)}.")
+    faceless = int((~features.found.any(1)).sum())
+    if faceless:
+        say(f"{counted(faceless, 'clip')} without any face: judged by no frame at all.")
+
+
+def _moved(features: Features, device: torch.device) -> Features:
+    on = (x.to(device) for x in (features.features, features.found, features.levels))
+    return Features(*on, features.samples)
+
+
+def _train_group(
+    run: LosoRun, folds: list[Fold], data: TaskData, features: Features, bar, *,
+    keep_models: bool, checkpoint_seconds: float | int,
+) -> None:  # fmt: skip
+    """One group from its checkpoint to its results."""
+    told, names = run.settings, [fold.name for fold in folds]
+    config, temporal = TrainingConfig(**told["training"]), TemporalConfig(**told["temporal"])
+    of_epoch, steps = told["steps"]
+    begin, before, shown = time.perf_counter(), [], bar.n
+
+    def on_step(done: int, losses: Tensor) -> None:
+        before.append(done)
+        bar.update(shown + done * len(folds) - bar.n)
+        if done % of_epoch == 0:
+            bar.set_postfix(loss=f"{losses.mean():.3f}", refresh=False)
+
+    try:
+        model, history = train_folds(
+            data, folds, temporal=temporal, config=config, steps=(of_epoch, steps),
+            checkpoint=run.checkpoint(names), checkpoint_seconds=checkpoint_seconds,
+            settings={"run": run.key}, on_step=on_step,
+        )  # fmt: skip
+    except (RuntimeError, MemoryError):
+        bar.update(shown - bar.n)
+        raise
+    taken = time.perf_counter() - begin
+    made = len(before) or 1  # a checkpoint may hold the last step already
+    logits = fold_logits(model, data, folds, at_once=config.batch)
+    if keep_models:
+        for i, name in enumerate(names):
+            single = TemporalTransformer(temporal)
+            single.load_state_dict({k: v.cpu() for k, v in state_of_fold(model, i).items()})
+            save_model(single, run.model_of(name), left_out=name, trained_on=str(told["made_from"]))
+    run.put(
+        names,
+        {
+            "about": {
+                # where a part was done before, at the pace of what was done now; of each fold
+                "seconds": taken * steps / made / len(folds),
+                "device": str(data.features.device),
+            },
+            "folds": [
+                {
+                    "subject": fold.name,
+                    "sample_names": [features.samples[i].sample_name for i in fold.test.tolist()],
+                    "true": data.labels[fold.test].tolist(),
+                    "logits": of_fold.tolist(),
+                    "losses": [epoch[i] for epoch in history],
+                }
+                for i, (fold, of_fold) in enumerate(zip(folds, logits, strict=True))
+            ],
+        },
+    )
