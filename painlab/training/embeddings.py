@@ -6,11 +6,13 @@ The plain ones need no learning. A network has learned something where it does b
 import numpy as np
 import torch
 from einops import rearrange
+from torch import Tensor
 
 from painlab.framework import evaluating
 from painlab.spatial.tnt import TNT
 from painlab.training.pictures import resize_pictures
 from painlab.training.pretrain import begin
+from painlab.training.recipe import half_precision
 from painlab.typing import Float, UInt8
 
 
@@ -24,14 +26,32 @@ def frozen_features(
         images: square pictures of aligned faces.
         at_once: pictures that pass through it together.
     """
-    size, device, dtype = tnt.config.image_size, tnt.class_token.device, tnt.class_token.dtype
+    size, images = tnt.config.image_size, torch.from_numpy(images)
+    features = [
+        network_features(tnt, resize_pictures(part, size), at_once=at_once).cpu()
+        for part in images.split(at_once)
+    ]
+    return torch.cat(features).numpy()
+
+
+def network_features(
+    tnt: TNT, images: UInt8[Tensor, "b height width c"], *, at_once: int = 32, half: bool = False
+) -> Float[Tensor, "b d"]:
+    """The features that a TNT gives of pictures of its size, in float32, on its device.
+
+    Args:
+        tnt: without classes; its mode is left as it was.
+        images: on any device.
+        at_once: pictures that pass through it together.
+        half: matrix products in bfloat16, where the device can.
+    """
+    device, dtype = tnt.class_token.device, tnt.class_token.dtype
     features = []
-    with evaluating(tnt), torch.inference_mode():
-        for start in range(0, len(images), at_once):
-            part = resize_pictures(torch.from_numpy(images[start : start + at_once]), size)
+    with evaluating(tnt), torch.inference_mode(), half_precision(device, wanted=half):
+        for part in images.split(at_once):
             part = rearrange(part.to(device), "b height width c -> b c height width")
-            features.append(tnt((part.float() / 127.5 - 1).to(dtype)).float().cpu().numpy())
-    return np.concatenate(features)
+            features.append(tnt((part.float() / 127.5 - 1).to(dtype)).float())
+    return torch.cat(features)
 
 
 def untrained(tnt: TNT, *, seed: int = 0, begun: bool = False) -> TNT:

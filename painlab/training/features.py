@@ -1,8 +1,6 @@
 """Every clip once through alignment and the frozen spatial module; the temporal part learns on."""
 
-import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -12,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from painlab.alignment import FaceAligner, warp
+from painlab.alignment import FaceAligner
 from painlab.config import config_to_dict
 from painlab.datasets.synthpain.dataset import SynthPain
 from painlab.datasets.synthpain.settings import programs_digest
@@ -21,13 +19,15 @@ from painlab.errors import DataError, PainLabError, VideoError
 from painlab.framework import FACES, load_model
 from painlab.spatial.tnt import TNT
 from painlab.training.augment import augment_clip
-from painlab.training.embeddings import frozen_features
-from painlab.training.store import FeatureStore, StoredClip, sha256_of
+from painlab.training.batches import in_order
+from painlab.training.clip_faces import aligned_faces
+from painlab.training.embeddings import network_features
+from painlab.training.recipe import has_bfloat16
+from painlab.training.shards import clip_with_source, shards_of
+from painlab.training.store import INDEX, FeatureStore
 from painlab.typing import Bool, Float, UInt8
-from painlab.video import read_video
 from painlab.weights import digest
 
-CLIPS_A_SHARD = 10  # what a kill can cost: minutes on a CPU
 FRAMES = 138  # of a clip of BioVid, 5.5 s at 25 frames a second
 
 
@@ -41,7 +41,8 @@ def extract_features(
     stride: int = 1,
     frames: int = FRAMES,
     seed: int = 0,
-    frames_at_once: int = 32,
+    half_precision: bool | None = None,
+    frames_at_once: int | None = None,
     progress: bool = False,
     say: Callable[[str], None] = print,
 ) -> FeatureStore:
@@ -63,7 +64,11 @@ def extract_features(
         stride: every how manieth frame is taken; 1, 2, 3, 4 leave 138, 69, 46, 35 of 138.
         frames: of a clip, before the stride; what is longer is cut.
         seed: of the augmentations.
-        frames_at_once: frames that pass through the model together.
+        half_precision: matrix products of the model in bfloat16, which a GPU does several times
+            faster; None goes on as the store was begun, and begins a new one so where the device
+            can. The store tells of it. A model that is not in float32 stays as it is.
+        frames_at_once: frames that pass through the model together; if None 32 on a CPU, and on a
+            GPU all of a clip.
         progress: show a bar with the time left on the standard error stream.
         say: told of clips in which no face was found.
 
@@ -81,27 +86,48 @@ def extract_features(
         if number < 1:
             raise DataError(f"{name}={number}: give a whole number above 0.")
     how = {"views": views, "seed": seed, "stride": stride, "frames": frames}
+    half = _half(half_precision, model, Path(store))
+    if half:  # a store without the word was made in the model's own type
+        how["precision"] = "bfloat16"
     kept = FeatureStore.begin(store, {**_made_from(model, aligner), **how})
+    _refuse_other_levels(kept, samples)
+    device, size = model.class_token.device, model.config.image_size
+    programs = programs_digest()
+    at_once = frames_at_once or (32 if device.type == "cpu" else frames)
+
+    def faces(sample: Sample):
+        try:
+            return aligned_faces(
+                samples, sample, aligner, size=size, stride=stride, frames=frames, device=device
+            )
+        except VideoError as error:
+            return error
+
     broken: list[str] = []
     with tqdm(
         total=len(samples), unit="clip", desc=kept.root.name, dynamic_ncols=True,
         disable=not progress,
     ) as bar:  # fmt: skip
-        for name, part in _shards(samples):
-            clips = [_told(samples, sample) for sample in part]
+        for name, part in shards_of(samples):
+            clips = [clip_with_source(samples, s, programs=programs) for s in part]
             if not kept.holds(name, clips):
                 made = []
-                for sample, clip in zip(part, clips, strict=True):
-                    try:
-                        images, found = _faces(samples, sample, aligner, model, stride, frames)
-                    except VideoError as error:
-                        broken.append(f"{sample.sample_name} ({error})")
+                # a GPU would wait for what the next clip needs of the CPU
+                ahead = in_order(
+                    lambda i, part=part: faces(part[i]),
+                    range(len(part)),
+                    workers=int(device.type != "cpu"),
+                )
+                for sample, clip, seen in zip(part, clips, ahead, strict=True):
+                    if isinstance(seen, VideoError):
+                        broken.append(f"{sample.sample_name} ({seen})")
                         continue
+                    images, found = seen
                     if not found.any():
                         say(f"{sample.sample_name} of {sample.subject}: no frame has a face.")
                     pictures = _views(sample, images, found, views=views, seed=seed)
                     features = torch.stack(
-                        [_encode(model, view, found, frames_at_once) for view in pictures]
+                        [_encode(model, view, found, at_once, half) for view in pictures]
                     )  # v k d
                     if not features.isfinite().all():
                         raise PainLabError(
@@ -133,8 +159,8 @@ def _aligner(aligner, model: TNT, samples) -> FaceAligner | str:
     if aligner == "truth":
         if not isinstance(samples, SynthPain) or samples.root is not None:
             raise PainLabError(
-                "aligner='truth' is for a SynthPain without a folder, whose landmarks are known; "
-                "give a FaceAligner."
+                "aligner='truth' is for a SynthPain without a folder, whose landmarks are known "
+                "(SynthPain.only keeps some of its clips); give a FaceAligner."
             )
         return aligner
     if not isinstance(aligner, FaceAligner):
@@ -153,71 +179,36 @@ def _made_from(model: TNT, aligner: FaceAligner | str) -> dict:
     return {"model": digest(model.state_dict(), config)[:16], "aligner": dict(how)}
 
 
-def _shards(samples: Sequence[Sample]) -> Iterator[tuple[str, list[Sample]]]:
-    """Some clips of one subject at a time, so that another subject moves no shard."""
-    of: dict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        of[sample.subject].append(sample)
-    for subject in sorted(of):
-        clips = sorted(of[subject], key=lambda sample: (sample.level, sample.sample_name))
-        plain = hashlib.sha256(subject.encode()).hexdigest()[:12]  # a name may hold any letter
-        for start in range(0, len(clips), CLIPS_A_SHARD):
-            yield f"{plain}-{start // CLIPS_A_SHARD:03d}.safetensors", clips[start:][:CLIPS_A_SHARD]
+def _half(wanted: bool | None, model: TNT, store: Path) -> bool:
+    """Whether the features are computed in bfloat16."""
+    device = model.class_token.device
+    can = has_bfloat16(device)
+    if wanted and not can:
+        raise PainLabError(
+            f"half_precision=True: {device} does not compute in bfloat16 by itself; leave it out."
+        )
+    if wanted is None:
+        begun = (store / INDEX).exists() and FeatureStore(store).made_from
+        wanted = can and (begun is False or "precision" in begun)
+    return wanted and model.class_token.dtype == torch.float32
 
 
-def _told(samples: Sequence[Sample], sample: Sample) -> StoredClip:
-    """The clip, and a hash of its film or of what renders it."""
-    if sample.path is None:
-        if not isinstance(samples, SynthPain):
-            raise DataError(
-                f"{sample.sample_name} of {sample.subject} has no film; give the whole SynthPain."
-            )
-        settings = samples.settings  # a clip does not depend on how many others there are
-        told = [settings.seed, settings.size, settings.frames, *samples.key(sample)]
-        told = json.dumps([*told, programs_digest()])
-        source = hashlib.sha256(told.encode()).hexdigest()
-    else:
-        try:
-            source = sha256_of(sample.path)
-        except OSError:
-            source = "cannot be read"  # reading it will say why
-    return StoredClip(sample.subject, sample.level, sample.sample_name, source, 0)
+def _refuse_other_levels(store: FeatureStore, samples: Sequence[Sample]) -> None:
+    """Shards are filled by level: fewer levels would write others over those of a level left out.
+
+    Raises:
+        DataError: where the store has clips of levels that are not among the samples'.
+    """
+    more = {clip.level for clip in store.clips} - {sample.level for sample in samples}
+    if more:
+        raise DataError(
+            f"{store.root} holds clips of level {', '.join(map(str, sorted(more)))} too, which are "
+            "not asked for now: ask for all of its levels, or give another folder."
+        )
 
 
-def _faces(
-    samples, sample: Sample, aligner: FaceAligner | str, model: TNT, stride: int, frames: int
-) -> tuple[UInt8[np.ndarray, "k height width c"], Bool[np.ndarray, "k"]]:
-    """A clip's aligned faces, and which frames have one."""
-    if aligner == "truth":
-        return _true_faces(samples, sample, model, stride, frames)
-    if sample.path is None:
-        clip = samples.render(sample, device=model.class_token.device)[:frames:stride].cpu().numpy()
-    else:
-        clip = read_video(sample.path, stride=stride, max_frames=-(-frames // stride)).frames
-    aligned = aligner(clip)
-    return aligned.frames, aligned.found
-
-
-def _true_faces(data: SynthPain, sample: Sample, model: TNT, stride: int, frames: int):
-    """Faces aligned by the landmarks of the head that was drawn."""
-    from painlab.datasets.synthpain.render import render_clip
-
-    key, size = data.key(sample), model.config.image_size
-    clip = render_clip(
-        data.subject(sample), data.motion(sample), level=key.level, trial=key.trial,
-        size=data.settings.size, device=model.class_token.device,
-    )  # fmt: skip
-    pictures = clip.frames[:frames:stride].cpu().numpy()  # k height width c
-    places = clip.landmarks[:frames:stride] - np.float32([0.5, 0.5, 0])  # middles of pixels
-    images = [
-        warp.warp_frame(picture, warp.similarity_3d(points, size=size), size=size)
-        for picture, points in zip(pictures, places, strict=True)
-    ]
-    return np.stack(images), np.ones(len(images), bool)
-
-
-def _views(sample: Sample, images, found, *, views: int, seed: int) -> Iterator[np.ndarray]:
-    """A clip's pictures as they are, then augmented."""
+def _views(sample: Sample, images, found, *, views: int, seed: int) -> Iterator[Tensor]:
+    """A clip's pictures as they are, then augmented, on the device where they are."""
     yield images
     for view in range(1, views):
         yield augment_clip(images, seed=seed, epoch=view, sample=sample, mask=found)
@@ -225,15 +216,17 @@ def _views(sample: Sample, images, found, *, views: int, seed: int) -> Iterator[
 
 def _encode(
     model: TNT,
-    images: UInt8[np.ndarray, "k height width c"],
+    images: UInt8[Tensor, "k height width c"],
     found: Bool[np.ndarray, "k"],
     at_once: int,
+    half: bool,
 ) -> Float[Tensor, "k d"]:
     """Features of the frames that have a face, zeros for the others."""
     features = torch.zeros(len(found), model.config.dim)
-    if found.any():
-        there = frozen_features(model, images[found], at_once=at_once)
-        features[torch.from_numpy(found)] = torch.from_numpy(there)
+    rows = torch.from_numpy(np.flatnonzero(found))
+    if len(rows):
+        faces = images[rows.to(images.device)]
+        features[rows] = network_features(model, faces, at_once=at_once, half=half).cpu()
     return features
 
 

@@ -17,6 +17,7 @@ from painlab.datasets.synthpain.pain import draw_motion
 from painlab.datasets.synthpain.portraits import draw_portraits
 from painlab.datasets.synthpain.render import render_clip
 from painlab.datasets.synthpain.subjects import draw_subject
+from painlab.training import clip_faces
 from painlab.training.embeddings import frozen_features
 
 KEPT = ROOT / "_build" / "faces"
@@ -83,16 +84,12 @@ def _frames(index: int, count: int, aligner: FaceAligner | None) -> dict[str, np
     for level in LEVELS:
         motion = draw_motion(subject, level=level, trial=TRIAL, frames=count)
         clip = render_clip(subject, motion, level=level, trial=TRIAL, size=SIZE)
-        frames = clip.frames.numpy()
         if aligner is None:
-            places = clip.landmarks - np.float32([0.5, 0.5, 0])  # pixel indices, not edges
-            for frame, points in zip(frames, places, strict=True):
-                transform = warp.similarity_3d(points, size=SIZE)
-                images.append(warp.warp_frame(frame, transform, size=SIZE))
+            images.extend(clip_faces.align_by_truth(clip, size=SIZE).numpy())
             actions.append(motion.actions)
         else:
             # each by itself: these frames are too far apart for a face to be followed
-            for frame, row in zip(frames, motion.actions, strict=True):
+            for frame, row in zip(clip.frames.numpy(), motion.actions, strict=True):
                 aligned = aligner(frame[None])
                 if aligned.found[0]:
                     images.append(aligned.frames[0])
@@ -188,8 +185,7 @@ def digest_of_drawing() -> str:
     files = [
         *sorted((package / "datasets" / "synthpain").glob("*.py")),
         *sorted((package / "assets").glob("*.safetensors")),
-        Path(pose.__file__),
-        Path(warp.__file__),
+        *(Path(module.__file__) for module in (pose, warp, clip_faces)),
     ]
     return short(*(path.read_bytes() for path in files))
 

@@ -1,5 +1,6 @@
 """The feature store: made once, gone on with, and never mixed."""
 
+import copy
 import json
 from dataclasses import replace
 
@@ -9,7 +10,9 @@ import torch
 
 import painlab as pl
 from painlab.errors import DataError, PainLabError
-from painlab.training.features import CLIPS_A_SHARD, extract_features
+from painlab.training.clip_faces import aligned_faces
+from painlab.training.features import extract_features
+from painlab.training.shards import CLIPS_A_SHARD
 from painlab.training.store import INDEX, FeatureStore
 
 TINY = pl.FrameworkConfig.tiny().spatial
@@ -44,9 +47,9 @@ def test_the_features_are_those_of_the_frames(store, tnt, data):
     )
     assert features.levels.tolist() == [sample.level for sample in features.samples]
     for sample, one in zip(features.samples, features.features, strict=True):
-        from painlab.training import features as module
-
-        images, _ = module._true_faces(data, sample, tnt, 1, 138)
+        images, _ = aligned_faces(
+            data, sample, "truth", size=TINY.image_size, device=torch.device("cpu")
+        )
         with torch.inference_mode():
             expected = tnt(pl.frames_to_tensor(images))
         torch.testing.assert_close(one[0], expected, atol=0.02, rtol=0.01)  # kept in bfloat16
@@ -54,7 +57,7 @@ def test_the_features_are_those_of_the_frames(store, tnt, data):
 
 def test_what_is_there_is_not_made_again(store, tnt, data, monkeypatch):
     before = {path.name: path.read_bytes() for path in store.root.iterdir()}
-    monkeypatch.setattr("painlab.training.features._faces", never)
+    monkeypatch.setattr("painlab.training.features.aligned_faces", never)
     again = extract_features(tnt, data, store.root, aligner="truth")
     assert {path.name: path.read_bytes() for path in store.root.iterdir()} == before
     assert len(again) == 10
@@ -63,19 +66,19 @@ def test_what_is_there_is_not_made_again(store, tnt, data, monkeypatch):
 def test_killed_and_gone_on_with_it_ends_the_same(store, tnt, data, tmp_path, monkeypatch):
     from painlab.training import features as module
 
-    made, real = [], module._faces
+    made, real = [], module.aligned_faces
 
-    def until(samples, sample, *rest):
+    def until(samples, sample, *rest, **more):
         if len(made) == 7:
             raise KeyboardInterrupt
         made.append(sample.sample_name)
-        return real(samples, sample, *rest)
+        return real(samples, sample, *rest, **more)
 
-    monkeypatch.setattr(module, "_faces", until)
+    monkeypatch.setattr(module, "aligned_faces", until)
     with pytest.raises(KeyboardInterrupt):
         extract_features(tnt, data, tmp_path, aligner="truth")
     assert len(FeatureStore(tmp_path)) == 5  # the first subject's
-    monkeypatch.setattr(module, "_faces", real)
+    monkeypatch.setattr(module, "aligned_faces", real)
     extract_features(tnt, data, tmp_path, aligner="truth")
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {
         p.name: p.read_bytes() for p in store.root.iterdir()
@@ -195,6 +198,68 @@ def test_bad_arguments_are_refused_in_one_line(tnt, data, films, tmp_path):
         with pytest.raises(error, match=words) as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+def test_of_fewer_levels(tnt, data, store, tmp_path):
+    """Clips that the store has are not overwritten by those of another task."""
+    some = data.only(pl.TASKS["NP-P4"].select(data))
+    assert {
+        clip.level for clip in extract_features(tnt, some, tmp_path, aligner="truth").clips
+    } == {
+        0,
+        4,
+    }
+    other = data.only(pl.TASKS["NP-P3"].select(data))
+    with pytest.raises(DataError, match="clips of level 4 too"):
+        extract_features(tnt, other, tmp_path, aligner="truth")
+    extract_features(tnt, data, tmp_path, aligner="truth")
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {
+        p.name: p.read_bytes() for p in store.root.iterdir()
+    }
+    with pytest.raises(PainLabError, match=r"SynthPain\.only"):
+        extract_features(tnt, list(data), tmp_path, aligner="truth")
+
+
+@pytest.fixture
+def bfloat16(monkeypatch):
+    """As if this machine's CPU had it of its own; it can, if slowly."""
+    monkeypatch.setattr("painlab.training.recipe.has_bfloat16", lambda device: True)
+    monkeypatch.setattr("painlab.training.features.has_bfloat16", lambda device: True)
+
+
+def test_a_store_tells_of_half_precision(store, tnt, data, tmp_path, bfloat16, monkeypatch):
+    half = extract_features(tnt, data, tmp_path, aligner="truth")
+    assert half.made_from == {**store.made_from, "precision": "bfloat16"}
+    found, expected = half.load().features, store.load().features
+    assert not torch.equal(found, expected)
+    assert (found - expected).abs().max() < 0.05 * expected.abs().max()
+    # both go on as they were begun, and neither takes the other's features
+    extract_features(tnt, data, tmp_path, aligner="truth")
+    before = (store.root / INDEX).read_bytes()
+    extract_features(tnt, data, store.root, aligner="truth")
+    assert (store.root / INDEX).read_bytes() == before
+    with pytest.raises(DataError, match="precision"):
+        extract_features(tnt, data, store.root, aligner="truth", half_precision=True)
+    with pytest.raises(DataError, match="precision bfloat16"):
+        extract_features(tnt, data, tmp_path, aligner="truth", half_precision=False)
+    monkeypatch.undo()
+    with pytest.raises(DataError, match="precision bfloat16"):
+        extract_features(tnt, data, tmp_path, aligner="truth")  # where it cannot be had
+    with pytest.raises(PainLabError, match="cpu does not compute in bfloat16"):
+        extract_features(tnt, data, tmp_path / "new", aligner="truth", half_precision=True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_model_in_another_type_and_compiled_stays_what_it_is(tnt, data, tmp_path, bfloat16):
+    half = copy.deepcopy(tnt).bfloat16()
+    half.compile(backend="eager")
+    some = data.only(data[:2])
+    made = extract_features(half, some, tmp_path / "half", aligner="truth", half_precision=True)
+    assert "precision" not in made.made_from
+    whole = extract_features(tnt, some, tmp_path / "1", aligner="truth", half_precision=False)
+    assert made.made_from["model"] != whole.made_from["model"]
+    found, expected = made.load().features, whole.load().features
+    assert (found - expected).abs().max() < 0.05 * expected.abs().max()
 
 
 def test_a_shard_holds_few_clips_of_one_subject(tnt, tmp_path):

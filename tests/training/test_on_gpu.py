@@ -1,19 +1,27 @@
 """Learning on an accelerator, and on tensors that only say that they lie on one."""
 
 import ast
+import copy
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import painlab as pl
 from painlab.alignment.network import LandmarkNet
+from painlab.alignment.pose import load_template
 from painlab.config import LandmarkNetConfig
 from painlab.datasets.synthpain.actions import ACTIONS
 from painlab.datasets.synthpain.portraits import draw_portraits
+from painlab.datasets.synthpain.render import Rendered
 from painlab.spatial.resolution import interpolate_positions
+from painlab.training.augment import augment_clip
+from painlab.training.clip_faces import align_by_truth, aligned_faces
+from painlab.training.embeddings import network_features
+from painlab.training.features import _encode
 from painlab.training.landmarks import (
     LandmarkTraining,
     eye_span,
@@ -70,6 +78,23 @@ class TestWithoutOne:
         loss = loss + (spread / eye_span(true)[:, None]).mean()
         average_weights(averaged, net, keep=0.9)
         assert same_device(found, spread, loss, *averaged.state_dict().values())
+
+    def test_features_of_a_rendered_clip(self, monkeypatch):
+        """The frames stay where they were drawn; what numpy knows is brought to them."""
+        monkeypatch.setattr(torch.nn.init, "trunc_normal_", lambda tensor, **_: tensor)
+        landmarks = np.tile(load_template().points, (6, 1, 1)).astype(np.float32) + 100
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            frames = torch.zeros(6, 200, 200, 3, dtype=torch.uint8, device="cuda")
+            still = [np.zeros(shape, np.float32) for shape in ((6, 3, 3), (6, 3), 6)]
+            clip = Rendered(frames, landmarks, *still)
+            faces = align_by_truth(clip, size=CONFIG.image_size, chosen=slice(0, None, 2))
+            assert faces.shape == (3, CONFIG.image_size, CONFIG.image_size, 3)
+            with torch.device("cuda"):
+                tnt = pl.TNT(CONFIG)
+            features = network_features(tnt, faces, at_once=2)
+            assert same_device(faces, features)
+            found = np.array([True, False, True])
+            assert _encode(tnt, faces, found, 2, False).shape == (3, CONFIG.dim)
 
     def test_no_module_takes_one_for_granted(self):
         """The word is there to ask a device what it is; who decides is `painlab.devices`."""
@@ -131,6 +156,33 @@ class TestOnOne:
         assert same_device(*net.state_dict().values())
         with torch.inference_mode():
             assert net(torch.rand(2, 3, 32, 32, device="cuda")).isfinite().all()
+
+    def test_features_are_those_of_the_cpu(self, tmp_path):
+        """Drawn, aligned, augmented and looked at there, with another thread drawing ahead."""
+        data = pl.SynthPain(subjects=2, per_level=1, frames=5, size=128)
+        tnt = pl.load_model("tnt-ti-synthface")
+        here = pl.extract_features(tnt, data, tmp_path / "cpu", aligner="truth", views=2)
+        for half, most in ((False, 0.02), (True, 0.05)):
+            there = pl.extract_features(
+                copy.deepcopy(tnt).cuda(), data, tmp_path / f"gpu-{half}", aligner="truth", views=2,
+                half_precision=half,
+            )  # fmt: skip
+            assert there.made_from.get("precision") == ("bfloat16" if half else None)
+            expected, found = here.load(), there.load()
+            assert found.samples == expected.samples
+            apart = (found.features - expected.features).norm(dim=-1)
+            size = expected.features.norm(dim=-1)
+            assert (apart / size)[:, 0].max() < most
+            # an augmentation may stretch the one grey level that the drawings differ by
+            assert (apart / size)[:, 1].median() < 2 * most
+        faces, _ = aligned_faces(data, data[0], "truth", size=224, device=torch.device("cuda"))
+        assert faces.is_cuda
+        expected, _ = aligned_faces(data, data[0], "truth", size=224, device=torch.device("cpu"))
+        assert ((faces.cpu().int() - expected.int()).abs() <= 2).float().mean() > 0.99
+        views = [augment_clip(f, seed=0, epoch=1, sample=data[0]) for f in (faces, expected)]
+        assert views[0].is_cuda
+        apart = (views[0].cpu().int() - views[1].int()).abs()
+        assert (apart <= 8).float().mean() > 0.99
 
     def test_portraits_are_those_of_the_cpu(self):
         asked = {"seed": 9, "count": 6, "size": 128, "crop": "loose"}

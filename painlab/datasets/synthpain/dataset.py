@@ -1,6 +1,7 @@
 """SynthPain as a sequence of samples: on a disk, or made while it is used."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
@@ -19,7 +20,7 @@ from painlab.datasets.synthpain.settings import (
 )
 from painlab.datasets.synthpain.subjects import Subject, draw_subject
 from painlab.datasets.synthpain.truth import Truth, make_clip, read_truth
-from painlab.datasets.tasks import Sample, SampleSequence
+from painlab.datasets.tasks import Sample, SampleSequence, counted
 from painlab.errors import DataError
 from painlab.typing import UInt8
 
@@ -89,7 +90,28 @@ class SynthPain(SampleSequence):
 
     def __repr__(self) -> str:
         where = "" if self.root is None else f" in {self.root}"
-        return f"SynthPain({self.settings}{where})"
+        some = "" if len(self) == self.settings.clips else f"{counted(len(self), 'clip')} of "
+        return f"SynthPain({some}{self.settings}{where})"
+
+    def only(self, samples: Iterable[Sample]) -> "SynthPain":
+        """The same data with these clips only, which it still renders.
+
+        Args:
+            samples: some of its clips, such as ``TASKS["NP-P4"].select(data)``.
+
+        Raises:
+            DataError: a sample that is none of its clips.
+
+        Example:
+            >>> data = SynthPain(subjects=4, per_level=1, frames=12)
+            >>> data.only(sample for sample in data if sample.level in (0, 4))
+            SynthPain(8 clips of 4 subjects × 5 levels × 1 clip of 12 frames, 224×224, seed 0)
+        """
+        chosen = copy(self)
+        chosen._samples = tuple(samples)
+        for sample in chosen:
+            self.key(sample)
+        return chosen
 
     def key(self, sample: Sample) -> ClipKey:
         """The numbers of a clip's subject, level and trial, each from 0.
