@@ -9,9 +9,9 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from threading import Lock
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from painlab.alignment import FaceAligner
 from painlab.config import FrameworkConfig, TrainingConfig, config_to_dict
 from painlab.datasets.splits import check_split, leave_one_subject_out
+from painlab.datasets.synthpain.settings import programs_digest
 from painlab.datasets.tasks import Sample, Task, counted
 from painlab.errors import DataError, PainLabError
 from painlab.framework import PainFramework, count_flops, evaluating, save_model
@@ -33,8 +34,12 @@ from painlab.training import features
 from painlab.training.augment import augment_clip
 from painlab.training.batches import in_order
 from painlab.training.checkpoint import read_checkpoint, write_checkpoint
+from painlab.training.clip_faces import aligned_faces
+from painlab.training.json_files import write_json
+from painlab.training.memory import is_out_of_memory
 from painlab.training.noise import generator_of, seed_of
 from painlab.training.recipe import half_precision, make_optimizer, set_learning_rate
+from painlab.training.shards import clip_with_source
 from painlab.typing import Bool, Float, Int, UInt8
 from painlab.video import frames_to_tensor
 from painlab.weights import digest, write_tensors
@@ -55,6 +60,7 @@ class LoadedClip:
     sample: Sample
     frames: UInt8[np.ndarray, "k height width c"]
     found: Bool[np.ndarray, "k"]
+    number: int = 0  # of the pass over the clips, which decides the augmentation
 
 
 def train_jointly(
@@ -69,14 +75,16 @@ def train_jointly(
     frames_at_once: int = FRAMES_AT_ONCE,
     recompute: bool = True,
     checkpoint_seconds: float | int = 300,
+    about: Mapping[str, str] | None = None,
     workers: int = 0,
     say: Callable[[str], None] = print,
 ) -> PainFramework:
     """Train the spatial and the temporal part of a framework, or go on where a killed run was.
 
-    Each pass takes the clips in another order. A step's clips, their augmentation, and the paths
-    and attention weights that it drops follow from (seed, step), so that a run that was killed ends
-    with the same weights as one that was not. They are written to ``framework.safetensors``.
+    Each pass takes the clips in another order; batches are cut from their stream, so that all are
+    full. A step's clips, their augmentation, and the paths and attention weights that it drops
+    follow from (seed, step): a run that was killed ends with the same weights as one that was not.
+    They are written to ``framework.safetensors``.
 
     Args:
         out: the folder of this run.
@@ -94,6 +102,7 @@ def train_jointly(
         recompute: keep 2 kB of a frame for its gradient instead of 68 MB, and compute a third more
             (`PainFramework.encode`). Where 10 GB are free, False is faster: a clip fits at once.
         checkpoint_seconds: at least so long from one checkpoint to the next.
+        about: further text for the weights file, such as ``{"frames_per_second": "6.25"}``.
         workers: threads that read the clips of the next steps, a step each.
         say: told of the time left, of each pass, and of clips in which no frame has a face: they
             take part with an empty mask.
@@ -102,8 +111,9 @@ def train_jointly(
         The trained framework, in evaluation mode.
 
     Raises:
-        PainLabError: no clips, a number below 1, a framework with other classes than the task or
-            with nothing to learn, or a loss that is no number: the last checkpoint stays.
+        PainLabError: no clips or one class of them, a number below 1, a framework with other
+            classes than the task or with nothing to learn, too little memory, or a loss that is no
+            number: the last checkpoint stays.
         DataError: a clip that the task has no class for, or whose frames do not fit.
         WeightsError: where the folder holds another run, or cannot be written to.
     """
@@ -122,8 +132,9 @@ def train_jointly(
     unfinished = history.pop() if done % a_pass else [0.0, 0]  # loss and clips right, summed
 
     def read(step: int) -> list[LoadedClip]:
-        rows = _rows(step, clips=len(samples), config=config)
-        return [load_clip(samples[row], load, framework.config) for row in rows]
+        drawn = _draw(step, clips=len(samples), config=config)
+        clips = ((load_clip(samples[row], load, framework.config), n) for row, n in drawn)
+        return [replace(clip, number=n) for clip, n in clips]
 
     clock, saved, faceless = _Clock(done=done, steps=steps), time.monotonic(), set()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -140,11 +151,13 @@ def train_jointly(
             optimizer.zero_grad(set_to_none=True)
             try:
                 loss, right = add_gradients(
-                    model, batch, task=task, config=config, epoch=step // a_pass,
+                    model, batch, task=task, config=config,
                     clips_at_once=clips_at_once, frames_at_once=frames_at_once,
                     recompute=recompute,
                 )  # fmt: skip
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
                 raise PainLabError(
                     f"step {step + 1} of {steps}: the memory of {device} does not hold a portion; "
                     f"take less than clips_at_once={clips_at_once} or frames_at_once="
@@ -159,10 +172,10 @@ def train_jointly(
                     f"another folder ({path.parent} is left as it was)."
                 )
             optimizer.step()
-            unfinished = [unfinished[0] + loss * len(batch), unfinished[1] + right]
+            unfinished = [unfinished[0] + loss, unfinished[1] + right]
             if (step + 1) % a_pass == 0:
-                of_pass = {"loss": unfinished[0] / len(samples)}
-                of_pass |= {"accuracy": unfinished[1] / len(samples)}
+                of_pass = {"loss": unfinished[0] / a_pass}
+                of_pass |= {"accuracy": unfinished[1] / (a_pass * config.batch)}
                 history, unfinished = [*history, of_pass], [0.0, 0]
                 say(
                     f"pass {len(history)} of {config.epochs}: loss {of_pass['loss']:.4f}, "
@@ -177,12 +190,14 @@ def train_jointly(
                     history=history + rest,
                 )  # fmt: skip
                 saved = time.monotonic()
+    people = counted(len({sample.subject for sample in samples}), "subject")
     model.about = {
-        "trained_on": f"{task.name}, {counted(len(samples), 'clip')} of "
-        f"{counted(len({s.subject for s in samples}), 'subject')}, both parts together",
+        "trained_on": f"{task.name}, {counted(len(samples), 'clip')} of {people}, both parts",
         "classes": json.dumps(task.class_names),
         "settings": json.dumps(settings, sort_keys=True),
         "history": json.dumps(history),
+        **({"aligner": json.dumps(settings["faces"]["aligner"])} if settings["faces"] else {}),
+        **(about or {}),
     }
     save_model(model.eval(), Path(out) / WEIGHTS, **model.about)
     return model
@@ -194,14 +209,13 @@ def add_gradients(
     *,
     task: Task,
     config: TrainingConfig,
-    epoch: int,
     clips_at_once: int,
     frames_at_once: int,
     recompute: bool,
 ) -> tuple[float, int]:
     """Add the gradient of a batch's mean loss to the parameters', portion by portion.
 
-    The other arguments are those of `train_jointly`, ``epoch`` that of the augmentation.
+    The other arguments are those of `train_jointly`.
 
     Returns:
         The mean loss (label smoothing included), and how many clips are right.
@@ -212,7 +226,7 @@ def add_gradients(
         portion = batch[start : start + clips_at_once]
         pictures = [
             augment_clip(
-                torch.from_numpy(clip.frames).to(like.device), seed=config.seed, epoch=epoch,
+                torch.from_numpy(clip.frames).to(like.device), seed=config.seed, epoch=clip.number,
                 sample=clip.sample, augmentations=config.augmentations, mask=clip.found,
             )
             for clip in portion
@@ -291,11 +305,14 @@ def _together(
     return clips, mask
 
 
-def _rows(step: int, *, clips: int, config: TrainingConfig) -> list[int]:
-    """Which clips a step learns from; the last step of a pass may have fewer than a batch."""
-    number, place = divmod(step, config.steps_of_epoch(clips))
-    order = torch.randperm(clips, generator=generator_of(config.seed, "joint pass", number))
-    return order[place * config.batch :][: config.batch].tolist()
+def _draw(step: int, *, clips: int, config: TrainingConfig) -> list[tuple[int, int]]:
+    """Which clips a step learns from, each with the number of the pass that it belongs to."""
+    drawn, places = [], range(step * config.batch, (step + 1) * config.batch)
+    for number in range(places.start // clips, places[-1] // clips + 1):
+        order = torch.randperm(clips, generator=generator_of(config.seed, "joint pass", number))
+        here = order[max(places.start - number * clips, 0) : places.stop - number * clips]
+        drawn += [(row, number) for row in here.tolist()]
+    return drawn
 
 
 def _settings(framework, samples, task: Task, config: TrainingConfig, load) -> dict:
@@ -307,6 +324,8 @@ def _settings(framework, samples, task: Task, config: TrainingConfig, load) -> d
             f"{task.name} tells {task.classes} classes apart, this framework "
             f"{framework.config.temporal.classes}: make one with as many."
         )
+    if len({task.label(sample) for sample in samples}) < 2:
+        raise PainLabError(f"all clips to learn {task.name} from are of one class.")
     frozen = [name for name, p in framework.named_parameters() if not p.requires_grad]
     if len(frozen) == len(list(framework.parameters())):
         raise PainLabError("no parameter of this framework requires a gradient: none can learn.")
@@ -353,13 +372,13 @@ class HeldOut:
 
     subject: str
     sample_names: tuple[str, ...]
-    labels: Int[np.ndarray, "b"]
+    true: Int[np.ndarray, "b"]  # the class, from 0
     logits: Float[np.ndarray, "b y"]
 
     @property
     def right(self) -> int:
-        """How many clips have their highest logit at their label."""
-        return int((self.logits.argmax(1) == self.labels).sum())
+        """How many clips have their highest logit at their class."""
+        return int((self.logits.argmax(1) == self.true).sum())
 
 
 def train_fold_jointly(
@@ -395,9 +414,9 @@ def train_fold_jointly(
     if len({sample.subject for sample in test}) != 1:
         raise DataError(f"{out}: a fold holds out the clips of one subject.")
     check_split(train, test)
-    labels = [task.label(sample) for sample in test]
+    true = [task.label(sample) for sample in test]
     names = [sample.sample_name for sample in test]
-    told = {"subject": test[0].subject, "sample_names": names, "labels": labels}
+    told = {"subject": test[0].subject, "sample_names": names, "true": true}
     told["settings"] = _settings(framework, train, task, config, load)
     if path.is_file():
         return _read_held_out(path, told)
@@ -405,13 +424,7 @@ def train_fold_jointly(
     logits = class_logits(
         trained, test, load=load, frames_at_once=how.get("frames_at_once", FRAMES_AT_ONCE)
     )
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps({**told, "logits": logits.tolist()}), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise DataError(f"{path}: cannot be written ({error.strerror or error}).") from error
+    write_json(path, {**told, "logits": logits.tolist()})
     return _read_held_out(path, told)
 
 
@@ -428,7 +441,7 @@ def _read_held_out(path: Path, asked: dict) -> HeldOut:
             f"{path} tells of another fold ({', '.join(differ)} differ): give another folder."
         )
     return HeldOut(
-        found["subject"], tuple(found["sample_names"]), np.array(found["labels"]), logits
+        found["subject"], tuple(found["sample_names"]), np.array(found["true"], np.int64), logits
     )
 
 
@@ -522,10 +535,12 @@ class AlignedClips:
         _require_whole(stride=stride, frames=frames)
         self.folder, self.samples, self.say = Path(folder), samples, say
         self._aligner = features._aligner(aligner, model, samples)
-        self._make = {"aligner": self._aligner, "model": model, "stride": stride, "frames": frames}
-        how = {"landmarks": "truth"} if self._aligner == "truth" else self._aligner.description
-        size = model.config.image_size
-        self.made_from = {"aligner": how, "size": size, "stride": stride, "frames": frames}
+        how = (
+            {"landmarks": "truth"} if self._aligner == "truth" else dict(self._aligner.description)
+        )
+        size, self._device = model.config.image_size, model.class_token.device
+        self._how = {"size": size, "stride": stride, "frames": frames}
+        self.made_from = {"aligner": how, **self._how}
         self._seen: set[Path] = set()  # files that were compared with what they should be
         self._lock = Lock()  # an aligner follows one face at a time
 
@@ -583,8 +598,10 @@ class AlignedClips:
         return tensors["frames"].numpy(), tensors["found"].numpy()
 
     def _write(self, path: Path, sample: Sample):
-        frames, found = features._faces(self.samples, sample, **self._make)
-        tensors = {"frames": torch.from_numpy(frames), "found": torch.from_numpy(found)}
+        frames, found = aligned_faces(
+            self.samples, sample, self._aligner, device=self._device, **self._how
+        )
+        tensors = {"frames": frames.cpu(), "found": torch.from_numpy(found)}
         clip = {"clip": self._told(sample), "made_from": self.made_from}
         told = {"clip": json.dumps(clip, sort_keys=True)}
         try:
@@ -593,10 +610,10 @@ class AlignedClips:
             raise DataError(f"{self.folder}: cannot be made ({error.strerror}).") from error
         write_tensors(path, tensors, metadata=told | {"sha256": digest(tensors, told)})
         self._seen.add(path)
-        return frames, found
+        return tensors["frames"].numpy(), found
 
     def _told(self, sample: Sample) -> list[str]:
-        clip = features._told(self.samples, sample)
+        clip = clip_with_source(self.samples, sample, programs=programs_digest())
         return [clip.subject, clip.sample_name, clip.source]
 
 

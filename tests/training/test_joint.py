@@ -13,6 +13,7 @@ import painlab as pl
 from painlab.config import TNTConfig, TrainingConfig
 from painlab.errors import DataError, PainLabError, WeightsError
 from painlab.training import joint
+from painlab.training.clip_faces import aligned_faces
 from painlab.training.joint import (
     AlignedClips,
     LoadedClip,
@@ -74,7 +75,7 @@ def gradients_of(model, batch, *, seed=1, config=SHORT, **how):
     model.train().zero_grad(set_to_none=True)
     torch.manual_seed(seed)
     how = {"clips_at_once": 1, "frames_at_once": 32, "recompute": False, **how}
-    loss, right = add_gradients(model, batch, task=TASK, config=config, epoch=0, **how)
+    loss, right = add_gradients(model, batch, task=TASK, config=config, **how)
     return loss, right, {name: p.grad for name, p in model.named_parameters()}
 
 
@@ -236,7 +237,7 @@ class TestTraining:
 
             return load
 
-        for calls in (5, 5, 5, 8):
+        for calls in (5, 6, 5, 6):
             torch.manual_seed(calls)  # what others draw does not matter
             with pytest.raises(KilledError):
                 train_jointly(
@@ -253,12 +254,16 @@ class TestTraining:
         again = train_jointly(tmp_path / "parts", framework(), samples, load=until(0), **how)
         assert same(again.state_dict(), whole.state_dict())
 
-    def test_every_pass_takes_every_clip_once_in_another_order(self):
-        rows = [joint._rows(step, clips=10, config=SHORT) for step in range(6)]
-        assert [len(part) for part in rows] == [4, 4, 2] * 2
-        first, second = np.concatenate(rows[:3]), np.concatenate(rows[3:])
-        assert sorted(first) == sorted(second) == list(range(10))
-        assert not np.array_equal(first, second)
+    @pytest.mark.parametrize("batch", [4, 5, 10, 16])
+    def test_every_pass_takes_every_clip_once_in_another_order(self, batch):
+        config = replace(SHORT, batch=batch)
+        steps = [joint._draw(step, clips=10, config=config) for step in range(10)]
+        assert [len(drawn) for drawn in steps] == [batch] * 10
+        drawn = np.concatenate(steps)[: batch // 4 * 10]
+        assert (drawn[:, 1] == np.arange(len(drawn)) // 10).all()
+        passes = drawn[:, 0].reshape(-1, 10)
+        assert (np.sort(passes) == np.arange(10)).all()
+        assert len({tuple(order) for order in passes}) == len(passes)
 
     def test_what_is_random_is_the_callers_own(self, tmp_path):
         torch.manual_seed(5)
@@ -323,6 +328,10 @@ class TestRefusals:
     def test_no_clips(self, tmp_path):
         with pytest.raises(PainLabError, match=r"no clip to learn NP-P4 from"):
             self.run(tmp_path, [])
+
+    def test_one_class(self, tmp_path):
+        with pytest.raises(PainLabError, match="all clips to learn NP-P4 from are of one class"):
+            self.run(tmp_path, [s for s in clips_of("Anna") if s.level])
 
     def test_a_level_of_another_task(self, tmp_path):
         with pytest.raises(DataError, match=r"no class for x of level 2"):
@@ -445,7 +454,7 @@ class TestFolds:
         for fold in folds:
             mine = [s for s in TASK.select(samples) if s.subject == fold.subject]
             assert fold.sample_names == tuple(s.sample_name for s in mine)
-            assert fold.labels.tolist() == [TASK.label(s) for s in mine]
+            assert fold.true.tolist() == [TASK.label(s) for s in mine]
             model = pl.load_model(folder_of(fold.subject) / "framework.safetensors")
             np.testing.assert_array_equal(fold.logits, class_logits(model, mine, load=frames_of))
             assert model.about["trained_on"].startswith("NP-P4, 4 clips of 2 subjects")
@@ -516,12 +525,11 @@ class TestAlignedClips:
         return make
 
     def test_are_made_once_and_without_loss(self, keep, data, tmp_path, monkeypatch):
-        from painlab.training import features
-
-        expected, _ = features._true_faces(data, data[3], pl.TNT(CONFIG.spatial), 1, 138)
+        cpu = torch.device("cpu")
+        expected, _ = aligned_faces(data, data[3], "truth", size=32, device=cpu)
         clips = keep()
         clips.keep([data[3]], progress=False)
-        monkeypatch.setattr(features, "_faces", lambda *_, **__: pytest.fail("made again"))
+        monkeypatch.setattr(joint, "aligned_faces", lambda *_, **__: pytest.fail("made again"))
         for reader in (clips, keep(), keep()):
             frames, found = reader(data[3])
             np.testing.assert_array_equal(frames, expected)
@@ -537,10 +545,7 @@ class TestAlignedClips:
         (path,) = tmp_path.iterdir()
         whole = path.read_bytes()
         if harm == "source":
-            from painlab.training import features
-
-            real = features._told
-            monkeypatch.setattr(features, "_told", lambda *a: replace(real(*a), source="other"))
+            monkeypatch.setattr(joint, "programs_digest", lambda: "other")
         else:
             path.write_bytes(whole[:-100] if harm == "short" else whole[:-9] + b"\x07" + whole[-8:])
         again, _ = keep()(data[0])
@@ -561,6 +566,7 @@ class TestAlignedClips:
             tmp_path / "run", framework(), samples, load=clips, config=config, workers=2, **QUIET
         )
         assert json.loads(model.about["settings"])["faces"] == clips.made_from
+        assert json.loads(model.about["aligner"]) == {"landmarks": "truth"}
 
 
 def test_the_operations_of_the_papers_protocol():
