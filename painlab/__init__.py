@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 from painlab._prediction import Prediction
 from painlab.alignment import AlignedClip, FaceAligner
-from painlab.config import FrameworkConfig, TemporalConfig, TNTConfig
+from painlab.config import FrameworkConfig, TemporalConfig, TNTConfig, TrainingConfig
 from painlab.datasets import (
     TASKS,
     BioVid,
@@ -35,7 +35,9 @@ from painlab.prediction import predict
 from painlab.spatial import TNT, join_patches, split_patches
 from painlab.temporal import TemporalTransformer, fourier_encode
 from painlab.training.features import extract_features
+from painlab.training.loso import train_loso
 from painlab.training.metrics import classification_metrics
+from painlab.training.results import LosoResult
 from painlab.video import Clip, frames_to_tensor, read_video, write_video
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "Clip",
     "FaceAligner",
     "FrameworkConfig",
+    "LosoResult",
     "Manifest",
     "PainFramework",
     "PainLabError",
@@ -56,6 +59,7 @@ __all__ = [
     "Task",
     "TemporalConfig",
     "TemporalTransformer",
+    "TrainingConfig",
     "attention",
     "check_split",
     "classification_metrics",
@@ -73,6 +77,7 @@ __all__ = [
     "read_video",
     "save_model",
     "split_patches",
+    "train_loso",
     "write_synthpain",
     "write_video",
 ]

@@ -1,7 +1,7 @@
 """The command line. ``painlab predict`` and ``painlab align`` are here.
 
 ``painlab check-data`` is in ``cli_data``, ``painlab synth`` in ``cli_synth``, ``painlab pretrain``
-in ``cli_pretrain``, and ``painlab extract`` in ``cli_extract``.
+in ``cli_pretrain``, ``painlab extract`` in ``cli_extract``, and ``painlab loso`` in ``cli_loso``.
 
 Results go to the standard output, everything else to the standard error stream. The exit status
 is 0 only on success: 1 for bad input, 2 for a wrong call, 130 for an interruption.
@@ -19,6 +19,7 @@ from pathlib import Path
 from painlab import __version__
 from painlab.cli_data import add_check_data
 from painlab.cli_extract import add_extract
+from painlab.cli_loso import add_loso
 from painlab.cli_pretrain import add_pretrain
 from painlab.cli_synth import add_synth
 from painlab.errors import PainLabError
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     add_synth(commands)
     add_pretrain(commands)
     add_extract(commands)
+    add_loso(commands)
     for command in commands.choices.values():
         command.epilog = LIMITS
         command.add_argument("--debug", action="store_true", help="show where an error arose")

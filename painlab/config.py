@@ -152,6 +152,12 @@ class TemporalConfig:
         """Channels of a token with its position features: 2 a band and the position itself."""
         return (self.dim if self.tokens == "frames" else 1) + 2 * self.bands + 1
 
+    @classmethod
+    def quick(cls, **changes) -> "TemporalConfig":
+        """A module small enough for a leave-one-subject-out run on a CPU; not the paper's."""
+        sizes = {"latents": 4, "latent_dim": 32, "cross_head_dim": 32, "heads": 4, "head_dim": 8}
+        return cls(**{**sizes, **changes})
+
 
 @dataclass(frozen=True, kw_only=True)
 class FrameworkConfig:
@@ -296,8 +302,13 @@ class TrainingConfig:
         """Table I. These are the defaults; the name says that they are meant."""
         return cls()
 
+    @classmethod
+    def quick(cls, **changes) -> "TrainingConfig":
+        """Fewer and larger steps, for a small data set on a CPU; not the paper's."""
+        return cls(**{"epochs": 30, "warm_up_epochs": 2, "learning_rate": 1e-3, **changes})
+
     def steps_of_epoch(self, clips: int) -> int:
-        """Steps in which every clip is seen once; the last may have fewer clips than a batch."""
+        """Steps in which as many clips are seen as there are, or up to a batch more."""
         return -(-clips // self.batch)
 
 

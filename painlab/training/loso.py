@@ -177,7 +177,7 @@ def train_groups(
     todo = [left for group in groups if (left := run.left(group))]
     steps = told["steps"][1]
     with tqdm(
-        total=steps * sum(map(len, todo)), unit="step", desc=task.name, dynamic_ncols=True,
+        total=steps * sum(map(len, todo)), unit="fold step", desc=task.name, dynamic_ncols=True,
         disable=not progress, unit_scale=True,
     ) as bar:  # fmt: skip
         while todo:

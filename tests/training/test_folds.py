@@ -195,7 +195,7 @@ class TestEqualsAlone:
         data, folds = planted_data(tmp_path / "store", torch.float32, people=3)
         whole, history = train(data, folds)
 
-        class Enough(Exception):
+        class EnoughError(Exception):
             pass
 
         stops = iter((1, 7, 8, 23, 10**9))
@@ -203,14 +203,14 @@ class TestEqualsAlone:
 
             def on_step(done, losses, stop=stop):
                 if done == stop:
-                    raise Enough
+                    raise EnoughError
 
             try:
                 paused, again = train(
                     data, folds, checkpoint=tmp_path / "c.safetensors", checkpoint_seconds=0,
                     on_step=on_step,
                 )  # fmt: skip
-            except Enough:
+            except EnoughError:
                 continue
         assert again == history
         for name, value in whole.state_dict().items():
@@ -327,8 +327,8 @@ def test_a_loss_that_is_no_number_is_told(tmp_path):
 
 def test_an_optimiser_of_folds_can_be_fused(tmp_path):
     data, folds = planted_data(tmp_path)
-    model = stack([first_model(f.name, TEMPORAL, seed=0, dtype=torch.float64) for f in folds])
-    same = stack([first_model(f.name, TEMPORAL, seed=0, dtype=torch.float64) for f in folds])
+    models = [first_model(f.name, TEMPORAL, seed=0, dtype=torch.float64).eval() for f in folds]
+    model, same = stack(models), stack(models)
     for one, fused in ((model, False), (same, True)):
         optimizer = make_optimizer(
             one, learning_rate=1e-3, weight_decay=0.1, folds=True, fused=fused
