@@ -18,7 +18,6 @@ import argparse
 import json
 import shutil
 import sys
-import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +27,7 @@ import torch
 from painlab.config import LandmarkNetConfig
 from painlab.devices import choose_device, count_cores
 from painlab.errors import PainLabError
+from painlab.training.clock import COME_AGAIN, Clock, TimeUpError
 from painlab.training.kept import KeptPortraits
 from painlab.training.landmarks import LandmarkTraining, train_landmarks
 from painlab.training.presets import preset_named, rendered_stages
@@ -38,7 +38,6 @@ from painlab.weights import ASSETS, in_half, read_weights, write_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 LICENCE = "CC0-1.0"
-COME_AGAIN = 75  # the exit status that sysexits.h has for what succeeds when it is tried again
 NAMES = {"landmarks": "landmarks68-synthface", "faces": "tnt-ti-synthface"}
 LANDMARKS = {
     "tiny": LandmarkTraining(people=2, pictures=6, steps=12, batch=4, warm_up=2),
@@ -47,34 +46,6 @@ LANDMARKS = {
     # 120 s for drawing, 8,000 × 96 × 2.7 ms / 8 are 260 s for preparing; the GPU waits for them
     "full": LandmarkTraining(people=800, pictures=60, steps=8000, batch=96, warm_up=250),
 }
-
-
-class TimeUpError(Exception):
-    """The seconds that were given have passed, and what was made until now is kept."""
-
-
-class Clock:
-    """Stops the work where something has been kept, before the time is up.
-
-    It stops when as much again as passed since the last such moment would be too much. Every call
-    comes at least to the first one, so that a limit however short ends the work in the end.
-    """
-
-    def __init__(self, seconds: float | None):
-        self.begin = self.last = time.monotonic()
-        self.seconds = seconds
-
-    def kept(self) -> None:
-        """Something was kept just now."""
-        now = time.monotonic()
-        took, self.last = now - self.last, now
-        if self.seconds is not None and now + took > self.begin + self.seconds:
-            raise TimeUpError(f"{now - self.begin:.0f} s")
-
-    def tell(self, text: str) -> None:
-        """What trainings say after each checkpoint, and only then."""
-        say(text)
-        self.kept()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -131,7 +102,7 @@ def make_landmarks(options) -> None:
             landmarks=portraits.landmarks,
             device=options.device,
             every=preset_named(options.preset).every,
-            say=options.clock.tell,
+            say=lambda text: tell(options, text),
             workers=options.workers,
         )
         write(net, options, "landmarks", settings)
@@ -152,11 +123,17 @@ def make_faces(options) -> None:
             config=preset.config,
             device=options.device,
             every=preset.every,
-            say=options.clock.tell,
+            say=lambda text: tell(options, text),
             workers=options.workers,
         )
         write(tnt, options, "faces", settings)
     hand_out(options, "faces")
+
+
+def tell(options, text: str) -> None:
+    """What trainings say after each checkpoint, and only then."""
+    say(text)
+    options.clock.kept()
 
 
 def kept_portraits(options, what: str) -> KeptPortraits:

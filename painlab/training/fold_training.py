@@ -128,6 +128,7 @@ def train_folds(
     checkpoint_seconds: float | int = 60,
     settings: dict | None = None,
     on_step: Callable[[int, Tensor], None] | None = None,
+    kept: Callable[[], None] | None = None,
 ) -> tuple[TemporalTransformer, list[list[float]]]:
     """Train one model a fold, all together (paper III-B.3 and Table I).
 
@@ -142,6 +143,7 @@ def train_folds(
         checkpoint_seconds: at least so long from one checkpoint to the next.
         settings: what the run is, kept in the checkpoint; with others it is refused.
         on_step: told after each step how many there were and each fold's loss, on the device.
+        kept: called after each checkpoint; what it raises ends the training, and nothing is lost.
 
     Returns:
         The stacked model in evaluation mode, and each epoch's mean loss of each fold.
@@ -206,6 +208,8 @@ def train_folds(
                     history=history + unfinished,
                 )  # fmt: skip
                 saved = time.monotonic()
+                if kept is not None:
+                    kept()
     return model.eval(), history
 
 

@@ -49,6 +49,7 @@ def train_loso(
     config: TrainingConfig | None = None,
     temporal: TemporalConfig | None = None,
     subjects: Subjects | None = None,
+    stride: int = 1,
     permute: int | None = None,
     folds_at_once: int | None = None,
     keep_models: bool = False,
@@ -69,6 +70,8 @@ def train_loso(
         config: of the training; by default Table I.
         temporal: of the models; frames, channels and classes are taken from store and task.
         subjects: only the folds that leave out these: names, or a text file of them.
+        stride: every how manieth of the store's frames is taken (paper IV-B): a frame's feature
+            depends on no other frame, so that one store serves all.
         permute: a seed with which the labels of each subject are shuffled among its clips, to see
             that a model that can learn nothing stays at chance.
         folds_at_once: how many folds are trained together; by default as many as fit.
@@ -88,7 +91,7 @@ def train_loso(
     with tempfile.TemporaryDirectory() if out is None else nullcontext(out) as folder:
         run = plan_run(
             store, task=task, out=folder, config=config, temporal=temporal, subjects=subjects,
-            permute=permute, folds_at_once=folds_at_once, device=device, say=say,
+            stride=stride, permute=permute, folds_at_once=folds_at_once, device=device, say=say,
         )  # fmt: skip
         train_groups(
             run, keep_models=keep_models, device=device, progress=progress,
@@ -105,6 +108,7 @@ def plan_run(
     config: TrainingConfig | None = None,
     temporal: TemporalConfig | None = None,
     subjects: Subjects | None = None,
+    stride: int = 1,
     permute: int | None = None,
     folds_at_once: int | None = None,
     device: str | torch.device | None = None,
@@ -116,7 +120,7 @@ def plan_run(
     """
     store = store if isinstance(store, FeatureStore) else FeatureStore(store)
     task, config = _task(task), config or TrainingConfig.paper()
-    features, labels = task_features(store, task, permute=permute)
+    features, labels = task_features(store, task, stride=stride, permute=permute)
     folds = make_folds(features.samples)
     _tell(features, labels, store, task, say)
     temporal = replace(
@@ -141,6 +145,7 @@ def plan_run(
         "task": {"name": task.name, "levels": list(task.levels)},
         "training": asdict(config),
         "temporal": asdict(temporal),
+        "stride": stride,
         "permute": permute,
         "steps": list(steps_of_run(folds, config)),
     }
@@ -155,10 +160,12 @@ def train_groups(
     checkpoint_seconds: float | int = 60,
     device: str | torch.device | None = None,
     progress: bool = False,
+    kept: Callable[[], None] | None = None,
 ) -> None:
     """Train the folds of some groups of a run, or of all, that have no results yet.
 
     Where memory runs out, a group is halved, and its halves are trained one after the other.
+    ``kept`` is called after each checkpoint and each group's results; what it raises ends the work.
     """
     from tqdm import tqdm
 
@@ -170,7 +177,7 @@ def train_groups(
         raise DataError(
             f"{store.root} has changed since {run.root} was begun: give the run another folder."
         )
-    features, labels = task_features(store, task, permute=told["permute"])
+    features, labels = task_features(store, task, stride=told["stride"], permute=told["permute"])
     folds = {fold.name: fold for fold in make_folds(features.samples)}
     where = choose_device(device)
     data = TaskData.of(_moved(features, where), labels)
@@ -185,7 +192,7 @@ def train_groups(
             try:
                 _train_group(
                     run, [folds[name] for name in group], data, features, bar,
-                    keep_models=keep_models, checkpoint_seconds=checkpoint_seconds,
+                    keep_models=keep_models, checkpoint_seconds=checkpoint_seconds, kept=kept,
                 )  # fmt: skip
             except (RuntimeError, MemoryError) as error:
                 if len(group) == 1 or not is_out_of_memory(error):
@@ -224,19 +231,22 @@ def gather(run: LosoRun) -> LosoResult:
 
 
 def task_features(
-    store: FeatureStore, task: Task, *, permute: int | None = None
+    store: FeatureStore, task: Task, *, stride: int = 1, permute: int | None = None
 ) -> tuple[Features, Int[Tensor, "b"]]:
     """The clips of a store that a task uses, and the class of each.
 
     Raises:
         DataError: where there is none, or a feature is not a number; it names the clip.
     """
+    if stride < 1:
+        raise DataError(f"stride={stride}: give a whole number above 0.")
     every = store.load()
     keep = [i for i, sample in enumerate(every.samples) if sample.level in task.levels]
     if not keep:
         raise DataError(f"{store.root} has no clip of {task.name}.")
     samples = tuple(every.samples[i] for i in keep)
-    features = Features(every.features[keep], every.found[keep], every.levels[keep], samples)
+    parts = every.features[keep, :, ::stride], every.found[keep, ::stride], every.levels[keep]
+    features = Features(*parts, samples)
     shown = features.features.masked_fill(~features.found[:, None, :, None], 0.0)
     for sample, finite in zip(samples, shown.isfinite().flatten(1).all(1).tolist(), strict=True):
         if not finite:
@@ -290,16 +300,17 @@ def _moved(features: Features, device: torch.device) -> Features:
 
 def _train_group(
     run: LosoRun, folds: list[Fold], data: TaskData, features: Features, bar, *,
-    keep_models: bool, checkpoint_seconds: float | int,
+    keep_models: bool, checkpoint_seconds: float | int, kept: Callable[[], None] | None,
 ) -> None:  # fmt: skip
     """One group from its checkpoint to its results."""
     told, names = run.settings, [fold.name for fold in folds]
     config, temporal = TrainingConfig(**told["training"]), TemporalConfig(**told["temporal"])
     of_epoch, steps = told["steps"]
-    begin, before, shown = time.perf_counter(), [], bar.n
+    begin, shown, made = time.perf_counter(), bar.n, 0
 
     def on_step(done: int, losses: Tensor) -> None:
-        before.append(done)
+        nonlocal made
+        made += 1
         bar.update(shown + done * len(folds) - bar.n)
         if done % of_epoch == 0:
             bar.set_postfix(loss=f"{losses.mean():.3f}", refresh=False)
@@ -308,13 +319,12 @@ def _train_group(
         model, history = train_folds(
             data, folds, temporal=temporal, config=config, steps=(of_epoch, steps),
             checkpoint=run.checkpoint(names), checkpoint_seconds=checkpoint_seconds,
-            settings={"run": run.key}, on_step=on_step,
+            settings={"run": run.key}, on_step=on_step, kept=kept,
         )  # fmt: skip
     except (RuntimeError, MemoryError):
         bar.update(shown - bar.n)
         raise
     taken = time.perf_counter() - begin
-    made = len(before) or 1  # a checkpoint may hold the last step already
     logits = fold_logits(model, data, folds, at_once=config.batch)
     if keep_models:
         for i, name in enumerate(names):
@@ -326,7 +336,7 @@ def _train_group(
         {
             "about": {
                 # where a part was done before, at the pace of what was done now; of each fold
-                "seconds": taken * steps / made / len(folds),
+                "seconds": taken * steps / max(made, 1) / len(folds),
                 "device": str(data.features.device),
             },
             "folds": [
@@ -341,3 +351,5 @@ def _train_group(
             ],
         },
     )
+    if kept is not None:
+        kept()
