@@ -130,6 +130,14 @@ class TestPortions:
         seen, _, _ = gradients_of(model, [LoadedClip(clip.sample, other, clip.found)])
         assert seen != results[0][0]
 
+    def test_are_augmented_anew_in_each_pass(self, batch):
+        config = replace(SHORT, augmentations=("trivialaugment", "augmix"))
+        losses = [
+            gradients_of(without_noise(), [replace(c, number=n) for c in batch], config=config)[0]
+            for n in (0, 1, 0)
+        ]
+        assert losses[0] == losses[2] != losses[1]
+
 
 class TestRecomputing:
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
