@@ -45,6 +45,7 @@ def extract_features(
     frames_at_once: int | None = None,
     progress: bool = False,
     say: Callable[[str], None] = print,
+    kept: Callable[[], None] | None = None,
 ) -> FeatureStore:
     """Write the features of all frames of all clips; what is there already is not made again.
 
@@ -71,6 +72,7 @@ def extract_features(
             GPU all of a clip.
         progress: show a bar with the time left on the standard error stream.
         say: told of clips in which no face was found.
+        kept: called after each shard; what it raises ends the work, and nothing is lost.
 
     Raises:
         DataError: where there is no sample, the store was made otherwise or cannot be written to.
@@ -89,8 +91,8 @@ def extract_features(
     half = _half(half_precision, model, Path(store))
     if half:  # a store without the word was made in the model's own type
         how["precision"] = "bfloat16"
-    kept = FeatureStore.begin(store, {**_made_from(model, aligner), **how})
-    _refuse_other_levels(kept, samples)
+    begun = FeatureStore.begin(store, {**_made_from(model, aligner), **how})
+    _refuse_other_levels(begun, samples)
     device, size = model.class_token.device, model.config.image_size
     programs = programs_digest()
     at_once = frames_at_once or (32 if device.type == "cpu" else frames)
@@ -105,12 +107,12 @@ def extract_features(
 
     broken: list[str] = []
     with tqdm(
-        total=len(samples), unit="clip", desc=kept.root.name, dynamic_ncols=True,
+        total=len(samples), unit="clip", desc=begun.root.name, dynamic_ncols=True,
         disable=not progress,
     ) as bar:  # fmt: skip
         for name, part in shards_of(samples):
             clips = [clip_with_source(samples, s, programs=programs) for s in part]
-            if not kept.holds(name, clips):
+            if not begun.holds(name, clips):
                 made = []
                 # a GPU would wait for what the next clip needs of the CPU
                 ahead = in_order(
@@ -136,14 +138,16 @@ def extract_features(
                         )
                     made.append((clip, features, found))
                 if made:
-                    _put(kept, name, made)
+                    _put(begun, name, made)
+                if kept is not None:
+                    kept()
             bar.update(len(part))
     if broken:
         raise PainLabError(
-            f"{counted(len(broken), 'clip')} could not be read, all others are in {kept.root}: "
+            f"{counted(len(broken), 'clip')} could not be read, all others are in {begun.root}: "
             f"{'; '.join(broken)}"
         )
-    return kept
+    return begun
 
 
 def _model(model: nn.Module | str | Path | None) -> TNT:
@@ -188,8 +192,8 @@ def _half(wanted: bool | None, model: TNT, store: Path) -> bool:
             f"half_precision=True: {device} does not compute in bfloat16 by itself; leave it out."
         )
     if wanted is None:
-        begun = (store / INDEX).exists() and FeatureStore(store).made_from
-        wanted = can and (begun is False or "precision" in begun)
+        there = (store / INDEX).exists() and FeatureStore(store).made_from
+        wanted = can and (there is False or "precision" in there)
     return wanted and model.class_token.dtype == torch.float32
 
 

@@ -1,9 +1,17 @@
-"""Which painlab made a file."""
+"""Which painlab made a file, and results that say where, when and with what they came about."""
 
+import platform
 import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import torch
+
 import painlab
+from painlab.training.json_files import write_json
+
+PACKAGES = ("torch", "torchvision", "timm", "einops", "numpy", "av", "opencv-python-headless")
 
 
 def painlab_commit() -> str:
@@ -19,6 +27,48 @@ def painlab_commit() -> str:
     except (OSError, subprocess.CalledProcessError):  # no git, no checkout, or not painlab's
         return f"painlab {painlab.__version__}"
     return commit + (" with changes" if tracked and changes else "")
+
+
+def device_name(device: str | torch.device) -> str:
+    """The processor or the accelerator, in words."""
+    if str(device).startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()}, {torch.get_num_threads()} threads"
+
+
+def write_result(
+    path: Path,
+    figures: dict,
+    *,
+    config: dict,
+    seconds: float | int,
+    device: str | torch.device = "cpu",
+) -> Path:
+    """Write figures with commit, date, device, versions and settings; whole or not at all.
+
+    `painlab.figures.read_result` reads them for the book.
+    """
+    told = {
+        "commit": painlab_commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "device": device_name(device),
+        "python": platform.python_version(),
+        "versions": {package: _version(package) for package in PACKAGES},
+        "config": config,
+        "seconds": round(seconds, 1),
+        "figures": figures,
+    }
+    return write_json(path, told)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
 
 
 def _git(folder: Path, *arguments: str) -> str:
