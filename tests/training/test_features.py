@@ -220,6 +220,27 @@ def test_of_fewer_levels(tnt, data, store, tmp_path):
         extract_features(tnt, list(data), tmp_path, aligner="truth")
 
 
+def test_clips_made_ahead_are_the_same(store, films, tnt, data, tmp_path, monkeypatch):
+    """As on a GPU: another thread makes the next clip; an error still belongs to its own."""
+    from painlab.training import features as module
+
+    ahead = module.in_order
+    monkeypatch.setattr(module, "in_order", lambda *given, workers: ahead(*given, workers=1))
+    extract_features(tnt, data, tmp_path / "s", aligner="truth")
+    assert {p.name: p.read_bytes() for p in (tmp_path / "s").iterdir()} == {
+        p.name: p.read_bytes() for p in store.root.iterdir()
+    }
+    aligner = pl.FaceAligner(landmarks="fitted", size=TINY.image_size, device="cpu")
+    with pytest.raises(PainLabError, match=r"1 clip could not be read.*broken"):
+        extract_features(tnt, films, tmp_path / "f", aligner=aligner, say=lambda _: None)
+    assert len(FeatureStore(tmp_path / "f")) == 2
+
+
+def test_only_its_own_clips(data):
+    with pytest.raises(DataError, match="no clip named"):
+        data.only([pl.Sample("S1", 0, None, "nobody")])
+
+
 @pytest.fixture
 def bfloat16(monkeypatch):
     """As if this machine's CPU had it of its own; it can, if slowly."""
