@@ -23,7 +23,7 @@ import torch
 
 from painlab.config import TemporalConfig, TNTConfig, TrainingConfig
 from painlab.datasets.synthpain.dataset import SynthPain
-from painlab.datasets.synthpain.settings import PRESETS, Settings
+from painlab.datasets.synthpain.settings import PRESETS, Settings, programs_digest
 from painlab.datasets.tasks import TASKS
 from painlab.devices import choose_device
 from painlab.errors import PainLabError
@@ -160,8 +160,9 @@ def spatial(plan: Plan) -> TNT:
 def plain_features(options, data: SynthPain, root: Path, name: str) -> FeatureStore:
     """What needs no network: 8 × 8 mean pixels (192 numbers, as many as TNT's), or one colour."""
     store = FeatureStore.begin(root, {"model": name, "aligner": {"landmarks": "truth"}})
+    programs = programs_digest()
     for shard, part in shards_of(data):
-        clips = [clip_with_source(data, sample) for sample in part]
+        clips = [clip_with_source(data, sample, programs=programs) for sample in part]
         if store.holds(shard, clips):
             continue
         made = []

@@ -35,6 +35,7 @@ from painlab.prediction import predict
 from painlab.spatial import TNT, join_patches, split_patches
 from painlab.temporal import TemporalTransformer, fourier_encode
 from painlab.training.features import extract_features
+from painlab.training.joint import train_jointly
 from painlab.training.loso import train_loso
 from painlab.training.metrics import classification_metrics
 from painlab.training.results import LosoResult
@@ -77,6 +78,7 @@ __all__ = [
     "read_video",
     "save_model",
     "split_patches",
+    "train_jointly",
     "train_loso",
     "write_synthpain",
     "write_video",

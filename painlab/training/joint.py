@@ -5,47 +5,35 @@ For its gradient a TNT keeps some 68 MB of a frame (float32): of a batch of 32 c
 makes of a portion's frames need not be kept, it can be computed again.
 """
 
-import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from painlab.alignment import FaceAligner
 from painlab.config import FrameworkConfig, TrainingConfig, config_to_dict
-from painlab.datasets.splits import check_split, leave_one_subject_out
-from painlab.datasets.synthpain.settings import programs_digest
 from painlab.datasets.tasks import Sample, Task, counted
 from painlab.errors import DataError, PainLabError
-from painlab.framework import PainFramework, count_flops, evaluating, save_model
-from painlab.spatial.tnt import TNT
-from painlab.temporal.transformer import TemporalTransformer
-from painlab.training import features
+from painlab.framework import PainFramework, evaluating, save_model
 from painlab.training.augment import augment_clip
 from painlab.training.batches import in_order
 from painlab.training.checkpoint import read_checkpoint, write_checkpoint
-from painlab.training.clip_faces import aligned_faces
-from painlab.training.json_files import write_json
 from painlab.training.memory import is_out_of_memory
 from painlab.training.noise import generator_of, seed_of
 from painlab.training.recipe import half_precision, make_optimizer, set_learning_rate
-from painlab.training.shards import clip_with_source
-from painlab.typing import Bool, Float, Int, UInt8
+from painlab.typing import Bool, Float, UInt8
 from painlab.video import frames_to_tensor
-from painlab.weights import digest, write_tensors
+from painlab.weights import digest
 
 CHECKPOINT, WEIGHTS = "joint.checkpoint.safetensors", "framework.safetensors"
-HELD_OUT = "held_out.json"
 FRAMES_AT_ONCE = 32
 MEASURED = 3  # steps before the time left is told for the first time
 
@@ -118,8 +106,8 @@ def train_jointly(
         WeightsError: where the folder holds another run, or cannot be written to.
     """
     config, path, samples = config or TrainingConfig(), Path(out) / CHECKPOINT, list(samples)
-    _require_whole(clips_at_once=clips_at_once, frames_at_once=frames_at_once)
-    settings = _settings(framework, samples, task, config, load)
+    require_whole(clips_at_once=clips_at_once, frames_at_once=frames_at_once)
+    settings = settings_of(framework, samples, task, config, load)
     settings |= {"clips_at_once": clips_at_once, "frames_at_once": frames_at_once}
     model = deepcopy(framework)
     device = model.spatial.class_token.device
@@ -315,7 +303,7 @@ def _draw(step: int, *, clips: int, config: TrainingConfig) -> list[tuple[int, i
     return drawn
 
 
-def _settings(framework, samples, task: Task, config: TrainingConfig, load) -> dict:
+def settings_of(framework, samples, task: Task, config: TrainingConfig, load) -> dict:
     """What decides the weights that a run ends with; refuses what cannot be trained."""
     if not samples:
         raise PainLabError(f"there is no clip to learn {task.name} from.")
@@ -350,14 +338,14 @@ class _Clock:
     def left(self, done: int) -> str:
         """In words, after so many steps."""
         a_step = (time.perf_counter() - self.start) / (done - self.first)
-        return f"a step takes {a_step:.2g} s, {_in_words(a_step * (self.steps - done))} left"
+        return f"a step takes {a_step:.2g} s, {in_words(a_step * (self.steps - done))} left"
 
 
-def _in_words(seconds: float | int) -> str:
+def in_words(seconds: float | int) -> str:
     """Seconds in the unit that suits them.
 
     Example:
-        >>> _in_words(100), _in_words(6000), _in_words(100_000), _in_words(2e6)
+        >>> in_words(100), in_words(6000), in_words(100_000), in_words(2e6)
         ('100 s', '100 min', '28 h', '23 days')
     """
     for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
@@ -366,296 +354,8 @@ def _in_words(seconds: float | int) -> str:
     return f"{seconds:.0f} s"
 
 
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """What a fold's framework says of the clips of the subject that it has not seen."""
-
-    subject: str
-    sample_names: tuple[str, ...]
-    true: Int[np.ndarray, "b"]  # the class, from 0
-    logits: Float[np.ndarray, "b y"]
-
-    @property
-    def right(self) -> int:
-        """How many clips have their highest logit at their class."""
-        return int((self.logits.argmax(1) == self.true).sum())
-
-
-def train_fold_jointly(
-    out: str | PathLike,
-    framework: PainFramework,
-    train: Sequence[Sample],
-    test: Sequence[Sample],
-    *,
-    task: Task,
-    load: Load,
-    config: TrainingConfig | None = None,
-    **how,
-) -> HeldOut:
-    """Train on some people and judge the clips of another; what was done is not done again.
-
-    The fold's logits are kept in ``held_out.json`` in ``out``, beside its weights.
-
-    Args:
-        out: the folder of this fold.
-        framework: what it starts from.
-        train: the clips to learn from.
-        test: the clips of one subject.
-        task, load, config: as for `train_jointly`, and so is all else.
-        how: further arguments of `train_jointly`.
-
-    Raises:
-        DataError: a subject on both sides, clips to test on that are not of one subject, or a
-            folder that holds another fold.
-        PainLabError, WeightsError: as `train_jointly`.
-    """
-    path, config = Path(out) / HELD_OUT, config or TrainingConfig()
-    train, test = list(train), list(test)
-    if len({sample.subject for sample in test}) != 1:
-        raise DataError(f"{out}: a fold holds out the clips of one subject.")
-    check_split(train, test)
-    true = [task.label(sample) for sample in test]
-    names = [sample.sample_name for sample in test]
-    told = {"subject": test[0].subject, "sample_names": names, "true": true}
-    told["settings"] = _settings(framework, train, task, config, load)
-    if path.is_file():
-        return _read_held_out(path, told)
-    trained = train_jointly(out, framework, train, task=task, load=load, config=config, **how)
-    logits = class_logits(
-        trained, test, load=load, frames_at_once=how.get("frames_at_once", FRAMES_AT_ONCE)
-    )
-    write_json(path, {**told, "logits": logits.tolist()})
-    return _read_held_out(path, told)
-
-
-def _read_held_out(path: Path, asked: dict) -> HeldOut:
-    """A fold that was finished, if it is the one that was asked for."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        differ = [key for key in asked if found[key] != json.loads(json.dumps(asked[key]))]
-        logits = np.array(found["logits"], np.float32)  # b y
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} cannot be read ({error}); remove it.") from error
-    if differ:
-        raise DataError(
-            f"{path} tells of another fold ({', '.join(differ)} differ): give another folder."
-        )
-    return HeldOut(
-        found["subject"], tuple(found["sample_names"]), np.array(found["true"], np.int64), logits
-    )
-
-
-def train_folds_jointly(
-    out: str | PathLike,
-    framework: PainFramework,
-    samples: Sequence[Sample],
-    *,
-    task: Task,
-    load: Load,
-    subjects: Collection[str] | None = None,
-    say: Callable[[str], None] = print,
-    **how,
-) -> list[HeldOut]:
-    """Leave one subject out, both parts trained: fold after fold, each in a folder of its own.
-
-    Every fold starts from the same weights. A run that was killed goes on in the fold that it was
-    in. Processes on several devices may each take some subjects, and write to the same folder.
-
-    Args:
-        out: the folder of all folds.
-        framework: what each fold starts from.
-        samples: a data set; the clips of other levels than the task's are left out.
-        task: what is learned.
-        load: as for `train_jointly`.
-        subjects: whose folds are trained; all by default.
-        say: told what `train_jointly` tells of each fold, what it came to, and the time left.
-        how: further arguments of `train_jointly`.
-
-    Raises:
-        DataError: as `leave_one_subject_out`; a subject that has no clips.
-        PainLabError, WeightsError: as `train_jointly`.
-    """
-    splits = list(leave_one_subject_out(task.select(samples)))
-    wanted = None if subjects is None else set(subjects)
-    unknown = sorted((wanted or set()) - {test[0].subject for _, test in splits})
-    if unknown:
-        raise DataError(f"no clip of {task.name} is of the subject {', '.join(unknown)}.")
-    if wanted is not None:
-        splits = [split for split in splits if split[1][0].subject in wanted]
-    results, taken = [], []
-    for number, (train, test) in enumerate(splits, 1):
-        subject, start = test[0].subject, time.perf_counter()
-        # a name may hold any letter
-        folder = Path(out) / f"fold-{hashlib.sha256(subject.encode()).hexdigest()[:12]}"
-        before = f"fold {number} of {len(splits)}, without {subject}: "
-        finished = (folder / HELD_OUT).is_file()
-        result = train_fold_jointly(
-            folder, framework, train, test, task=task, load=load,
-            say=lambda line, before=before: say(before + line), **how,
-        )  # fmt: skip
-        results.append(result)
-        told = f"{before}{result.right} of {counted(len(test), 'clip')} right"
-        if not finished:
-            taken.append(time.perf_counter() - start)
-            left = sum(taken) / len(taken) * (len(splits) - number)
-            told += f", {_in_words(left)} left for all folds"
-        say(told)
-    return results
-
-
-class AlignedClips:
-    """Aligned faces of a data set's clips, each made when it is first asked for and then kept.
-
-    One file a clip, without loss: 21 MB for 138 frames of 224×224 pixels. A file whose clip has
-    changed, or that is damaged, is made anew; one that was aligned otherwise is refused. Several
-    threads may ask; of several processes, one should have asked for all clips (`keep`) before.
-
-    Args:
-        folder: of the files; made where it is missing.
-        samples: the data set.
-        model: the TNT that shall see the faces: its size, and the device where faces are found.
-        aligner, stride, frames: as for `extract_features`.
-        say: told of files that are made anew.
-
-    Raises:
-        PainLabError: where the aligner does not fit.
-    """
-
-    def __init__(
-        self,
-        folder: str | PathLike,
-        samples: Sequence[Sample],
-        *,
-        model: TNT,
-        aligner: FaceAligner | str | None = None,
-        stride: int = 1,
-        frames: int = features.FRAMES,
-        say: Callable[[str], None] = print,
-    ):
-        _require_whole(stride=stride, frames=frames)
-        self.folder, self.samples, self.say = Path(folder), samples, say
-        self._aligner = features._aligner(aligner, model, samples)
-        how = (
-            {"landmarks": "truth"} if self._aligner == "truth" else dict(self._aligner.description)
-        )
-        size, self._device = model.config.image_size, model.class_token.device
-        self._how = {"size": size, "stride": stride, "frames": frames}
-        self.made_from = {"aligner": how, **self._how}
-        self._seen: set[Path] = set()  # files that were compared with what they should be
-        self._lock = Lock()  # an aligner follows one face at a time
-
-    def __call__(
-        self, sample: Sample
-    ) -> tuple[UInt8[np.ndarray, "k height width c"], Bool[np.ndarray, "k"]]:
-        """A clip's aligned frames, and which of them have a face.
-
-        Raises:
-            VideoError: a film that cannot be read.
-            DataError: a file that was aligned otherwise, or a folder that cannot be made.
-            WeightsError: where the file cannot be written.
-        """
-        name = hashlib.sha256(json.dumps([sample.subject, sample.sample_name]).encode())
-        path = self.folder / f"{name.hexdigest()[:24]}.safetensors"
-        kept = self._read(path, sample) if path in self._seen else None
-        if kept is None:
-            with self._lock:
-                kept = self._read(path, sample) or self._write(path, sample)
-        return kept
-
-    def keep(self, samples: Sequence[Sample] | None = None, *, progress: bool = True) -> None:
-        """Make the files of some clips, or of all, with a bar on the standard error stream."""
-        from tqdm import tqdm
-
-        samples = self.samples if samples is None else samples
-        for sample in tqdm(samples, unit="clip", dynamic_ncols=True, disable=not progress):
-            self(sample)
-
-    def _read(self, path: Path, sample: Sample):
-        from safetensors import SafetensorError, safe_open
-
-        if not path.is_file():
-            return None
-        try:
-            with safe_open(path, "pt") as file:
-                tensors = {name: file.get_tensor(name) for name in ("frames", "found")}
-                if path not in self._seen:
-                    metadata = file.metadata()
-                    whole = metadata.pop("sha256") == digest(tensors, metadata)
-                    told = json.loads(metadata["clip"])
-        except (SafetensorError, OSError, KeyError, ValueError) as error:
-            self.say(f"{path} is damaged ({error}): it is made anew.")
-            return None
-        if path not in self._seen:
-            if told["made_from"] != json.loads(json.dumps(self.made_from)):
-                raise DataError(
-                    f"{path} was aligned otherwise ({told['made_from']}, not {self.made_from}): "
-                    "give another folder."
-                )
-            if not whole or told["clip"] != self._told(sample):
-                self.say(f"{path} is {'of another film' if whole else 'damaged'}: made anew.")
-                return None
-            self._seen.add(path)
-        return tensors["frames"].numpy(), tensors["found"].numpy()
-
-    def _write(self, path: Path, sample: Sample):
-        frames, found = aligned_faces(
-            self.samples, sample, self._aligner, device=self._device, **self._how
-        )
-        tensors = {"frames": frames.cpu(), "found": torch.from_numpy(found)}
-        clip = {"clip": self._told(sample), "made_from": self.made_from}
-        told = {"clip": json.dumps(clip, sort_keys=True)}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"{self.folder}: cannot be made ({error.strerror}).") from error
-        write_tensors(path, tensors, metadata=told | {"sha256": digest(tensors, told)})
-        self._seen.add(path)
-        return tensors["frames"].numpy(), found
-
-    def _told(self, sample: Sample) -> list[str]:
-        clip = clip_with_source(self.samples, sample, programs=programs_digest())
-        return [clip.subject, clip.sample_name, clip.source]
-
-
-def count_joint_flops(
-    framework: FrameworkConfig | None = None,
-    training: TrainingConfig | None = None,
-    *,
-    subjects: int = 87,
-    clips_of_subject: int = 40,
-    recompute: bool = False,
-) -> int:
-    """Floating-point operations of leaving each subject out once, with both parts trained.
-
-    What `count_flops` counts of a clip, three times for each time that it is learned from: forward,
-    and backward one matrix product for each of the two factors of a product. The held-out clips
-    are judged once.
-
-    Args:
-        framework: of the model; clips have as many frames as it takes.
-        training: how often each clip is seen.
-        subjects: how many folds there are; BioVid's 87.
-        clips_of_subject: 40 in a task of two levels, 100 in one of five.
-        recompute: what the TNT does is done once more (`PainFramework.encode`).
-
-    Example:
-        >>> f"{count_joint_flops():.1e}"
-        '6.9e+19'
-    """
-    framework, training = framework or FrameworkConfig(), training or TrainingConfig()
-    _require_whole(subjects=subjects, clips_of_subject=clips_of_subject)
-    size, frames = framework.spatial.image_size, framework.temporal.frames
-    with torch.device("meta"):  # shapes without numbers: nothing is computed
-        a_frame = count_flops(TNT(framework.spatial), torch.empty(1, 3, size, size))
-        tokens = torch.empty(1, frames, framework.temporal.dim)
-        over_time = count_flops(TemporalTransformer(framework.temporal), tokens)
-    spatial = frames * a_frame
-    learned = 3 * (spatial + over_time) + (spatial if recompute else 0)
-    of_fold = training.epochs * (subjects - 1) * learned + spatial + over_time
-    return subjects * clips_of_subject * of_fold
-
-
-def _require_whole(**numbers: int) -> None:
+def require_whole(**numbers: int) -> None:
+    """Refuse a number below 1, by its name."""
     for name, number in numbers.items():
         if number < 1:
             raise PainLabError(f"{name}={number}: give a whole number above 0.")

@@ -12,18 +12,11 @@ from torch.autograd.graph import saved_tensors_hooks
 import painlab as pl
 from painlab.config import TNTConfig, TrainingConfig
 from painlab.errors import DataError, PainLabError, WeightsError
-from painlab.training import joint
+from painlab.training import aligned_clips, joint
+from painlab.training.aligned_clips import AlignedClips
 from painlab.training.clip_faces import aligned_faces
-from painlab.training.joint import (
-    AlignedClips,
-    LoadedClip,
-    add_gradients,
-    class_logits,
-    count_joint_flops,
-    train_fold_jointly,
-    train_folds_jointly,
-    train_jointly,
-)
+from painlab.training.joint import LoadedClip, add_gradients, class_logits, train_jointly
+from painlab.training.joint_folds import count_joint_flops, train_fold_jointly, train_folds_jointly
 
 CONFIG = pl.FrameworkConfig.tiny()
 TASK = pl.TASKS["NP-P4"]
@@ -537,7 +530,9 @@ class TestAlignedClips:
         expected, _ = aligned_faces(data, data[3], "truth", size=32, device=cpu)
         clips = keep()
         clips.keep([data[3]], progress=False)
-        monkeypatch.setattr(joint, "aligned_faces", lambda *_, **__: pytest.fail("made again"))
+        monkeypatch.setattr(
+            aligned_clips, "aligned_faces", lambda *_, **__: pytest.fail("made again")
+        )
         for reader in (clips, keep(), keep()):
             frames, found = reader(data[3])
             np.testing.assert_array_equal(frames, expected)
@@ -553,7 +548,7 @@ class TestAlignedClips:
         (path,) = tmp_path.iterdir()
         whole = path.read_bytes()
         if harm == "source":
-            monkeypatch.setattr(joint, "programs_digest", lambda: "other")
+            monkeypatch.setattr(aligned_clips, "programs_digest", lambda: "other")
         else:
             path.write_bytes(whole[:-100] if harm == "short" else whole[:-9] + b"\x07" + whole[-8:])
         again, _ = keep()(data[0])
