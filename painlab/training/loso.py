@@ -15,7 +15,7 @@ from painlab.config import TemporalConfig, TrainingConfig
 from painlab.datasets.subjects import Subjects, choose_subjects
 from painlab.datasets.tasks import TASKS, Task, counted
 from painlab.devices import choose_device
-from painlab.errors import DataError
+from painlab.errors import DataError, PainLabError
 from painlab.framework import save_model
 from painlab.temporal.transformer import TemporalTransformer
 from painlab.training.fold_training import (
@@ -173,6 +173,12 @@ def train_groups(
     groups = [run.groups[i] for i in groups] if groups is not None else run.groups
     task = Task(told["task"]["name"], tuple(told["task"]["levels"]))
     store = FeatureStore(told["store"])
+    done = run.results()
+    if keep_models and (without := [n for n in done if not run.model_of(n).exists()]):
+        raise DataError(
+            f"{run.root}: {counted(len(without), 'fold')} of this run trained without keeping the "
+            "models: leave keep_models out, or give another folder."
+        )
     if store.key != told["key"]:
         raise DataError(
             f"{store.root} has changed since {run.root} was begun: give the run another folder."
@@ -181,7 +187,10 @@ def train_groups(
     folds = {fold.name: fold for fold in make_folds(features.samples)}
     where = choose_device(device)
     data = TaskData.of(_moved(features, where), labels)
-    todo = [left for group in groups if (left := run.left(group))]
+    todo = [left for group in groups if (left := [n for n in group if n not in done])]
+    for group in groups:
+        if done.keys() >= set(group):
+            run.forget(group)  # a kill may have come between the results and this
     steps = told["steps"][1]
     with tqdm(
         total=steps * sum(map(len, todo)), unit="fold step", desc=task.name, dynamic_ncols=True,
@@ -195,8 +204,14 @@ def train_groups(
                     keep_models=keep_models, checkpoint_seconds=checkpoint_seconds, kept=kept,
                 )  # fmt: skip
             except (RuntimeError, MemoryError) as error:
-                if len(group) == 1 or not is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
+                if len(group) == 1:
+                    raise PainLabError(
+                        f"the memory of {where} does not hold the fold that leaves out {group[0]}: "
+                        "take a smaller batch or fewer latents."
+                    ) from error
+                run.forget(group)
                 half = -(-len(group) // 2)
                 todo[:0] = [group[:half], group[half:]]
             if where.type == "cuda":
@@ -213,7 +228,8 @@ def gather(run: LosoRun) -> LosoResult:
     done = [results[name] for name in run.folds if name in results]
     if not done:
         raise DataError(f"{run.root}: no fold of this run is trained yet.")
-    pace = sum(fold["seconds"] for fold in done)
+    # nobody knows it of a fold whose last step was kept before a kill: it took what others took
+    known = [fold["seconds"] for fold in done if fold["seconds"] is not None]
     return LosoResult(
         task=run.settings["task"]["name"],
         subjects=tuple(fold["subject"] for fold in done for _ in fold["true"]),
@@ -223,7 +239,7 @@ def gather(run: LosoRun) -> LosoResult:
         missing=tuple(name for name in run.folds if name not in results),
         about={
             **{k: v for k, v in run.settings.items() if k not in ("store", "task")},
-            "seconds": round(pace, 3),
+            "seconds": round(sum(known) / len(known) * len(done), 3) if known else None,
             "devices": sorted({fold["device"] for fold in done}),
             "losses": {fold["subject"]: fold["losses"] for fold in done},
         },
@@ -273,6 +289,15 @@ def _task(task: Task | str) -> Task:
 
 def _tell(features: Features, labels: Tensor, store: FeatureStore, task: Task, say) -> None:
     """What is unusual in the data, and refuse what cannot be learned from."""
+    there = set(labels.tolist())
+    absent = [name for y, name in enumerate(task.class_names) if y not in there]
+    if len(there) < 2:
+        raise DataError(
+            f"{store.root} has no clip of {', '.join(absent)}: {task.name} takes two classes or "
+            "more."
+        )
+    if absent:
+        say(f"no clip of {', '.join(absent)}, which count as classes of {task.name} never found.")
     of: dict[str, set[int]] = {}
     for sample, label in zip(features.samples, labels.tolist(), strict=True):
         of.setdefault(sample.subject, set()).add(label)
@@ -326,6 +351,13 @@ def _train_group(
         raise
     taken = time.perf_counter() - begin
     logits = fold_logits(model, data, folds, at_once=config.batch)
+    for fold, of_fold in zip(folds, logits, strict=True):
+        for row in fold.test[~of_fold.isfinite().all(1)].tolist():
+            raise PainLabError(
+                f"the model that never saw {fold.name} says no numbers of "
+                f"{features.samples[row].sample_name}: take a lower learning rate, or look at the "
+                "features."
+            )
     if keep_models:
         for i, name in enumerate(names):
             single = TemporalTransformer(temporal)
@@ -336,7 +368,7 @@ def _train_group(
         {
             "about": {
                 # where a part was done before, at the pace of what was done now; of each fold
-                "seconds": taken * steps / max(made, 1) / len(folds),
+                "seconds": taken * steps / made / len(folds) if made else None,
                 "device": str(data.features.device),
             },
             "folds": [

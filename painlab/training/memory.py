@@ -64,8 +64,13 @@ def choose_folds_at_once(count: int, *, free: int, each: int) -> int:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on an accelerator or on the CPU, which has no error of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    """Whether memory ran out: on an accelerator, in Python, or in PyTorch on the CPU.
+
+    The last has no error of its own, and neither have the libraries of an accelerator.
+    """
+    words = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+    known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    return known or any(word in str(error) for word in words)
 
 
 def even_groups(names: list[str], at_once: int) -> list[list[str]]:

@@ -11,6 +11,7 @@ from painlab.datasets.tasks import TASKS, counted
 from painlab.errors import DataError
 from painlab.training.json_files import write_json
 from painlab.training.metrics import (
+    METRICS,
     classification_metrics,
     confusion_matrix,
     metric_intervals,
@@ -32,6 +33,15 @@ class LosoResult:
     logits: Float[np.ndarray, "b y"]
     missing: tuple[str, ...] = ()  # subjects whose folds were not trained
     about: dict = field(default_factory=dict)  # settings, seconds, device, version
+
+    def __post_init__(self):
+        counts = {len(self.subjects), len(self.sample_names), len(self.true), len(self.logits)}
+        if len(counts) > 1 or not len(self.true) or self.logits.ndim != 2:
+            raise DataError(
+                f"a result of {self.task} needs a subject, a name, a class and logits for each "
+                f"clip, not {len(self.subjects)}, {len(self.sample_names)}, {len(self.true)} and "
+                f"{len(self.logits)}."
+            )
 
     @property
     def classes(self) -> int:
@@ -97,7 +107,7 @@ class LosoResult:
                 np.array(told["true"], np.int64), np.array(told["logits"], np.float64),
                 tuple(told["missing"]), dict(told["about"]),
             )  # fmt: skip
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, DataError) as error:
             raise DataError(
                 f"{path}: no result of a LOSO run can be read there ({error})."
             ) from error
@@ -142,6 +152,8 @@ def difference(
     Raises:
         DataError: where the people differ.
     """
+    if metric not in METRICS:
+        raise DataError(f"there is no metric {metric!r}: choose from {', '.join(METRICS)}.")
     if set(a.subjects) != set(b.subjects):
         raise DataError(
             f"{a.task} and {b.task} were tested on different people; a paired difference takes "

@@ -15,6 +15,7 @@ from painlab.errors import DataError
 from painlab.training.json_files import write_json
 
 RUN = "run.json"
+PLACE = "store"  # the one setting that decides nothing: where the features lie
 
 
 class LosoRun:
@@ -43,17 +44,19 @@ class LosoRun:
     def begin(cls, root: str | PathLike, settings: dict, groups: list[list[str]]) -> "LosoRun":
         """The run of a folder to go on with, or a new one.
 
-        A run that goes on keeps its groups: other groups are rounded otherwise.
+        A run that goes on keeps its groups: other groups are rounded otherwise. Its store may lie
+        elsewhere by now.
 
         Raises:
             DataError: where the folder's run has other settings or folds, or cannot be written to.
         """
         root, settings = Path(root), json.loads(json.dumps(settings))
+        told = {"painlab": __version__, "settings": settings, "groups": groups}
         if (root / RUN).exists():
             run = cls(root)
             was = run.settings
             differ = sorted(
-                k for k in was.keys() | settings.keys() if was.get(k) != settings.get(k)
+                k for k in (was.keys() | settings.keys()) - {PLACE} if was.get(k) != settings.get(k)
             )
             if sorted(run.folds) != sorted(chain(*groups)):
                 differ.append("folds")
@@ -62,8 +65,10 @@ class LosoRun:
                     f"{root} holds a run that differs in its {', '.join(differ)}: "
                     "give another folder, or remove this one."
                 )
-            return run
-        write_json(root / RUN, {"painlab": __version__, "settings": settings, "groups": groups})
+            if was.get(PLACE) == settings.get(PLACE):
+                return run
+            told["groups"] = run.groups
+        write_json(root / RUN, told)
         return cls(root)
 
     @property
@@ -74,7 +79,7 @@ class LosoRun:
     @property
     def key(self) -> str:
         """A digest of the settings, which each result carries."""
-        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
+        return _digest({k: v for k, v in self.settings.items() if k != PLACE})[:16]
 
     def checkpoint(self, folds: list[str]) -> Path:
         """Where the training of these folds is kept while it lasts."""
@@ -90,8 +95,15 @@ class LosoRun:
         Raises:
             DataError: where they cannot be written.
         """
-        write_json(self.root / f"{self._name(folds)}.json", {"run": self.key, **told})
-        self.checkpoint(folds).unlink(missing_ok=True)
+        told = json.loads(json.dumps({"run": self.key, **told}))
+        write_json(self.root / f"{self._name(folds)}.json", {**told, "sha256": _digest(told)})
+        self.forget(folds)
+
+    def forget(self, folds: list[str]) -> None:
+        """Remove the checkpoint of a group that needs it no more, and what was half-written."""
+        path = self.checkpoint(folds)
+        for at in (path, path.with_name(path.name + ".part")):
+            at.unlink(missing_ok=True)
 
     def results(self) -> dict[str, dict]:
         """The results of all folds that are trained, by the subject that is left out.
@@ -102,14 +114,11 @@ class LosoRun:
         found = {}
         for path in sorted(self.root.glob("folds-*.json")):
             told = _read(path)
-            if told.get("run") != self.key:
+            if told.pop("sha256", None) != _digest(told):
+                raise DataError(f"{path} is damaged: remove it, and its folds are trained anew.")
+            if told["run"] != self.key:
                 raise DataError(f"{path} is of a run with other settings: remove it.")
-            try:
-                found |= {fold["subject"]: {**fold, **told["about"]} for fold in told["folds"]}
-            except (KeyError, TypeError) as error:
-                raise DataError(
-                    f"{path} is damaged ({error}): remove it, and its folds are trained anew."
-                ) from error
+            found |= {fold["subject"]: {**fold, **told["about"]} for fold in told["folds"]}
         return found
 
     def left(self, group: list[str]) -> list[str]:
@@ -122,10 +131,14 @@ class LosoRun:
         return f"folds-{first:03d}-{last:03d}"
 
 
+def _digest(told: dict) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
 def _read(path: Path) -> dict:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise DataError(
             f"{path} is damaged or cannot be read ({error}): remove it, and what it told is made "
             "anew."
