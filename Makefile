@@ -12,15 +12,18 @@ ENV_FILES := requirements.txt pyproject.toml
 ENV_KEY := $(shell { cat $(ENV_FILES); echo $(UV_VERSION); } | cksum | cut -d' ' -f1)
 STAMP := $(VENV)/painlab-$(ENV_KEY)
 
-PRESET ?= two-cores
+# of weights and results: each script has one of its own
+PRESET ?=
 
-# of `make gpu`: one of tests, benchmarks and weights, or all
+# of `make gpu`: one of tests, benchmarks, weights and results, or all
 STEP ?= all
-# seconds that a step of make_weights.py may take, and its exit status where there is more to do
+# the benchmarks whose figures an accelerator is wanted for; they write data/results
+GPU_BENCHMARKS := bench_tnt bench_render bench_folds
+# seconds that a step of make_weights.py or make_results.py may take, and its exit status where there is more to do
 STEP_SECONDS ?= 540
 COME_AGAIN := 75
 
-.PHONY: help env book test bench gpu weights soak notebooks lab lock clean
+.PHONY: help env book test bench gpu weights results soak notebooks lab lock clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -50,20 +53,25 @@ bench: env ## Time the library against others, as ratios
 	$(RUN) tests/run_folder.py tests/benchmarks
 
 weights: env ## Make the weights in painlab/assets anew (PRESET=full with an accelerator)
-	$(RUN) data/make_weights.py --preset $(PRESET)
+	$(RUN) data/make_weights.py $(PRESET:%=--preset %)
 
-gpu: env ## Run all that wants an accelerator; a part: STEP=tests, benchmarks or weights
+gpu: env ## Run all that wants an accelerator; a part: STEP=tests, benchmarks, weights or results
 	@$(RUN) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || \
 	  { echo "make gpu needs an accelerator, and torch sees none." >&2; exit 1; }
 	@case '$(STEP)' in \
 	  tests) $(RUN) tests/run_folder.py tests --marker gpu;; \
-	  benchmarks) $(RUN) tests/run_folder.py tests/benchmarks;; \
-	  weights) $(RUN) data/make_weights.py --preset full --seconds $(STEP_SECONDS);; \
+	  benchmarks) for name in $(GPU_BENCHMARKS); do \
+	    $(RUN) tests/benchmarks/$$name.py --record || exit 1; done;; \
+	  weights|results) $(RUN) data/make_$(STEP).py --preset full --seconds $(STEP_SECONDS);; \
 	  all) $(MAKE) gpu STEP=tests && $(MAKE) gpu STEP=benchmarks || exit 1; \
-	    until $(RUN) data/make_weights.py --preset full --seconds $(STEP_SECONDS); \
-	    do [ $$? -eq $(COME_AGAIN) ] || exit 1; done;; \
-	  *) echo "STEP=$(STEP): take tests, benchmarks or weights." >&2; exit 1;; \
+	    for what in weights results; do \
+	      until $(RUN) data/make_$$what.py --preset full --seconds $(STEP_SECONDS); \
+	      do [ $$? -eq $(COME_AGAIN) ] || exit 1; done; done;; \
+	  *) echo "STEP=$(STEP): take tests, benchmarks, weights or results." >&2; exit 1;; \
 	esac
+
+results: env ## Make Tables II and III on SynthPain anew (PRESET=small; full with an accelerator)
+	$(RUN) data/make_results.py $(PRESET:%=--preset %)
 
 soak: env ## Run the long tests
 	$(RUN) tests/run_folder.py tests/soak

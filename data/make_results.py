@@ -2,6 +2,7 @@
 
     python data/make_results.py                      # small: what two cores do in half an hour
     python data/make_results.py --preset full        # BioVid's size: what `make gpu` runs
+    python data/make_results.py --preset full --task NP-P4     # one task, from its own clips alone
     python data/make_results.py --seconds 540        # a step of at most so long; see below
 
 Kill it whenever you like: the same command goes on from the features and the checkpoints that it
@@ -16,7 +17,7 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -82,6 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="a folder (default: data/results)")
     parser.add_argument("--device", help="a GPU where there is one, else the CPU")
     parser.add_argument("--seconds", type=float, help="stop by then, with exit status 75")
+    parser.add_argument("--task", choices=tuple(TASKS), help="this one alone")
     parser.add_argument("--only", choices=("features", "table-ii", "table-iii", "compared"))
     options = parser.parse_args(arguments)
     if options.output is None:
@@ -107,6 +109,9 @@ def main(arguments: list[str] | None = None) -> int:
 def make(options) -> None:
     """Features, then Table II, then what is compared with it, then Table III."""
     plan = PLANS[options.preset]
+    if options.task:
+        compared = tuple(task for task in plan.compared if task == options.task)
+        plan = replace(plan, tasks=(options.task,), compared=compared)
     store = features(options, plan, "pre-trained")
     wanted = options.only
     if wanted in (None, "table-ii"):
@@ -131,10 +136,12 @@ def features(options, plan: Plan, name: str) -> FeatureStore:
     data = SynthPain(
         subjects=plan.data.subjects, per_level=plan.data.per_level, frames=plan.data.frames
     )
-    if name != "pre-trained":  # what is compared needs no other clips
-        levels = {level for task in plan.compared for level in TASKS[task].levels}
-        data = data.only([sample for sample in data if sample.level in levels])
-    begin, root = time.perf_counter(), options.work / f"features-{name}"
+    # what is compared needs no other clips
+    tasks = plan.tasks if name == "pre-trained" else plan.compared
+    levels = {level for task in tasks for level in TASKS[task].levels}
+    data = data.only([sample for sample in data if sample.level in levels])
+    told = f"-{options.task}" if options.task else ""
+    begin, root = time.perf_counter(), options.work / f"features-{name}{told}"
     try:
         if name not in ("pre-trained", "untrained"):
             return plain_features(options, data, root, name)
@@ -186,6 +193,8 @@ def loso(
 ) -> LosoResult:  # fmt: skip
     """A run to its end, or on from where it was."""
     folder = options.work / f"{name}-stride-{stride}" / task
+    if options.task:  # of another store
+        folder = folder.with_name(f"{task}-alone")
     run = plan_run(
         store, task=task, out=folder, config=plan.training, temporal=plan.temporal,
         stride=stride, permute=permute, device=options.device, say=say,

@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+TESTS = "tests/run_folder.py tests --marker gpu"
+BENCHMARKS = [f"tests/benchmarks/bench_{name}.py --record" for name in ("tnt", "render", "folds")]
+RESULTS = "data/make_results.py --preset full --seconds 540"
 FULL = "data/make_weights.py --preset full --seconds 540"
 PYTHON = """#!/bin/sh
 case "$1" in -c) exit "${SIGHTLESS:-0}";; esac
 echo "$@" >> ran
 case "$1" in
   data/*)
-    echo . >> steps
-    [ "$(wc -l < steps)" -lt "${STEPS:-1}" ] && exit 75
+    echo . >> steps-"$(basename "$1")"
+    [ "$(wc -l < steps-"$(basename "$1")")" -lt "${STEPS:-1}" ] && exit 75
     exit "${LAST:-0}";;
   *) case "$*" in *"${FAILS:-nothing}"*) exit 1;; esac;;
 esac
@@ -34,8 +37,8 @@ def make(tmp_path):
     python.chmod(0o755)
 
     def run(*arguments, **environment):
-        for name in ("ran", "steps"):
-            (tmp_path / name).unlink(missing_ok=True)
+        for left in (tmp_path / "ran", *tmp_path.glob("steps-*")):
+            left.unlink(missing_ok=True)
         command = ["make", *arguments, "RUN=./python", "STAMP=Makefile"]
         done = subprocess.run(
             command, cwd=tmp_path, capture_output=True, text=True, check=False,
@@ -47,26 +50,28 @@ def make(tmp_path):
     return run
 
 
-def test_gpu_runs_everything_and_comes_again_until_the_weights_are_made(make):
+def test_gpu_runs_everything_and_comes_again_until_all_is_made(make):
     status, ran, _ = make("gpu", STEPS="4")
     assert status == 0
-    assert ran[:2] == [
-        "tests/run_folder.py tests --marker gpu",
-        "tests/run_folder.py tests/benchmarks",
-    ]
-    assert ran[2:] == [FULL] * 4
+    assert ran == [TESTS, *BENCHMARKS, *[FULL] * 4, *[RESULTS] * 4]
 
 
 @pytest.mark.parametrize(
     ("step", "ran"),
     [
-        ("tests", "tests/run_folder.py tests --marker gpu"),
-        ("benchmarks", "tests/run_folder.py tests/benchmarks"),
-        ("weights", FULL),
+        ("tests", [TESTS]),
+        ("benchmarks", BENCHMARKS),
+        ("weights", [FULL]),
+        ("results", [RESULTS]),
     ],
 )
 def test_a_step_alone(make, step, ran):
-    assert make("gpu", f"STEP={step}")[:2] == (0, [ran])
+    assert make("gpu", f"STEP={step}")[:2] == (0, ran)
+
+
+def test_what_is_named_is_there():
+    for command in (FULL, RESULTS, *BENCHMARKS):
+        assert (ROOT / command.split()[0]).is_file()
 
 
 def test_a_step_of_the_weights_alone_is_one(make):
@@ -79,25 +84,27 @@ def test_a_step_of_the_weights_alone_is_one(make):
 def test_what_fails_ends_it(make):
     status, ran, _ = make("gpu", STEPS="3", LAST="1")
     assert status != 0
-    assert len(ran) == 2 + 3
+    assert ran == [TESTS, *BENCHMARKS, *[FULL] * 3]
     status, ran, _ = make("gpu", FAILS="marker")
     assert status != 0
     assert len(ran) == 1
-    status, ran, _ = make("gpu", FAILS="benchmarks")
+    status, ran, _ = make("gpu", FAILS="bench_tnt")
     assert status != 0
-    assert len(ran) == 2
+    assert ran == [TESTS, BENCHMARKS[0]]
 
 
 def test_wrong_calls(make):
     status, ran, said = make("gpu", "STEP=everything")
     assert (status != 0, ran) == (True, [])
-    assert "take tests, benchmarks or weights" in said
+    assert "take tests, benchmarks, weights or results" in said
     status, ran, said = make("gpu", SIGHTLESS="1")
     assert (status != 0, ran) == (True, [])
     assert "torch sees none" in said
 
 
-def test_weights(make):
-    assert make("weights")[:2] == (0, ["data/make_weights.py --preset two-cores"])
-    assert make("weights", "PRESET=full")[:2] == (0, ["data/make_weights.py --preset full"])
-    assert make("weights", LAST="1")[0] != 0
+@pytest.mark.parametrize("what", ["weights", "results"])
+def test_what_is_made(make, what):
+    script = f"data/make_{what}.py"
+    assert make(what)[:2] == (0, [script])
+    assert make(what, "PRESET=full")[:2] == (0, [f"{script} --preset full"])
+    assert make(what, LAST="1")[0] != 0
