@@ -18,6 +18,7 @@ def write_json(path: Path, told: dict) -> Path:
         part.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        if part.exists():  # it cannot where a file stands in the folder's place
+            part.unlink()
         raise DataError(f"{path}: cannot be written ({error.strerror or error}).") from error
     return path
