@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 HELP = "train and test a model a subject, each without that subject (the paper's Table II)"
+JOBS_STAY = "its jobs go on, and what they train comes to {out}"
 TASK_NAMES = ("NP-P1", "NP-P2", "NP-P3", "NP-P4", "MC")
 
 
@@ -60,32 +61,116 @@ def add_loso(commands) -> None:
         "--keep-models", action="store_true", help="also keep the trained model of each fold"
     )
     command.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one by default")
+    _add_cluster(command)
     command.add_argument("--json", action="store_true", help="print JSON for programs")
     command.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
 
 
+def _add_cluster(command) -> None:
+    group = command.add_argument_group(
+        "past one machine",
+        "Train the folds in jobs, and wait for them (pip install painlab[cluster]). STORE and "
+        "FOLDER must lie where all machines see them. Ctrl-C leaves the jobs at work; the same "
+        "command waits for them again, sends none twice, and sends anew what was killed.",
+    )
+    group.add_argument(
+        "--executor", choices=("slurm", "local"),
+        help="send jobs to a Slurm cluster, or start them as processes of this machine (default: "
+        "no jobs, all in this process)",
+    )  # fmt: skip
+    group.add_argument(
+        "--jobs", metavar="N", type=int, help="of a task; each trains its share of the folds"
+    )
+    group.add_argument("--cpus", metavar="N", type=int, help="threads of a job")
+    group.add_argument("--gpus", metavar="N", type=int, help="of a Slurm job: 1 or 0")
+    group.add_argument("--memory", metavar="GB", type=float, help="of a Slurm job")
+    group.add_argument(
+        "--minutes", metavar="M", type=int,
+        help="of a Slurm job, which goes on in the queue's next turn when they are over, three "
+        "times at most (default: 60)",
+    )  # fmt: skip
+    group.add_argument("--partition", metavar="P", help="of the Slurm cluster")
+    group.add_argument(
+        "--sbatch", metavar="NAME=VALUE", action="append", default=[],
+        help="any other option of sbatch, as account=lab or gres=gpu:a100:1; may be repeated",
+    )  # fmt: skip
+
+
 def _loso(options) -> None:
-    from painlab.training.loso import train_loso
+    from painlab.errors import PainLabError
+    from painlab.training.cluster import MissingFoldsError
     from painlab.training.store import FeatureStore
-    from painlab.training.tables import as_text, table_ii
 
     store = FeatureStore(options.store)
     if options.out is None:
         options.out = options.store.with_name(options.store.resolve().name + "-loso")
-    config, temporal = _settings(options)
-    results = []
-    for task in TASK_NAMES if options.task == "all" else (options.task,):
-        result = train_loso(
-            store, task=task, out=options.out / task, config=config, temporal=temporal,
-            subjects=options.subjects, permute=options.permute,
-            folds_at_once=options.folds_at_once, keep_models=options.keep_models,
-            device=options.device, progress=not options.quiet,
-            say=lambda text: None if options.quiet else print(text, file=sys.stderr),
-        )  # fmt: skip
+    results, missing = [], []
+    for task, train in _tasks(options, store):
+        try:
+            result = train()
+        except MissingFoldsError as error:
+            missing.append(str(error))
+            result = error.result
+        if result is None:
+            continue
         result.save(options.out / task / "result.json")
         results.append(result)
         if not options.json:
             print(result.report() + "\n", flush=True)
+    _print_all(options, results)
+    if missing:
+        raise PainLabError(" ".join(missing))
+
+
+def _tasks(options, store):
+    """The tasks, each with what trains it when it is called."""
+    from functools import partial
+
+    from painlab.datasets.tasks import TASKS
+    from painlab.training.cluster import submit_groups
+    from painlab.training.loso import plan_run, train_loso
+    from painlab.training.sending import folds_of_a_job, send_groups
+
+    def say(text: str) -> None:
+        if not options.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    cluster = _cluster(options)
+    config, temporal = _settings(options)
+    given = {
+        "config": config, "temporal": temporal, "subjects": options.subjects,
+        "permute": options.permute, "say": say,
+    }  # fmt: skip
+    names = TASK_NAMES if options.task == "all" else (options.task,)
+    if cluster is None:
+        _refuse_beside_jobs(options, names)
+        for task in names:
+            yield task, partial(
+                train_loso, store, task=task, out=options.out / task,
+                folds_at_once=options.folds_at_once, keep_models=options.keep_models,
+                device=options.device, progress=not options.quiet, **given,
+            )  # fmt: skip
+        return
+    runs = [
+        plan_run(
+            store, task=task, out=options.out / task, **given,
+            folds_at_once=options.folds_at_once
+            or folds_of_a_job(store, TASKS[task], jobs=cluster.jobs, subjects=options.subjects),
+        )
+        for task in names
+    ]  # fmt: skip
+    options.stays = JOBS_STAY
+    how = {"device": options.device, "keep_models": options.keep_models, "say": say}
+    if cluster.executor == "slurm":  # has a queue: the jobs of all tasks can wait in it
+        for run in runs:
+            send_groups(run, cluster, **how)
+    for task, run in zip(names, runs, strict=True):
+        yield task, partial(submit_groups, run, cluster, **how)
+
+
+def _print_all(options, results) -> None:
+    from painlab.training.tables import as_text, table_ii
+
     if options.json:
         told = [
             {
@@ -98,8 +183,46 @@ def _loso(options) -> None:
         ]  # fmt: skip
         print(json.dumps(told, ensure_ascii=False, indent=2))
         return
-    print(as_text(table_ii(results)))
-    print(f"\nwritten: {options.out}")
+    if results:
+        print(as_text(table_ii(results)))
+        print(f"\nwritten: {options.out}")
+
+
+def _cluster(options):
+    """Where the options send jobs to; None where they send none."""
+    from painlab.errors import DataError
+    from painlab.training.sending import Cluster
+
+    names = ("jobs", "cpus", "gpus", "memory", "minutes", "partition", "sbatch")
+    given = {name: getattr(options, name) for name in names}
+    given = {name: value for name, value in given.items() if value not in (None, [])}
+    if options.executor is None:
+        if given:
+            raise DataError(f"--{', --'.join(given)}: of jobs only; give --executor too.")
+        return None
+    pairs = [option.lstrip("-").partition("=") for option in options.sbatch]
+    if wrong := [name for name, _, value in pairs if not name or not value]:
+        raise DataError(f"--sbatch {wrong[0]}: give NAME=VALUE, as account=lab.")
+    return Cluster(
+        **{"jobs": 1, **given, "sbatch": {name: value for name, _, value in pairs}},
+        executor=options.executor,
+    )
+
+
+def _refuse_beside_jobs(options, names) -> None:
+    """The folds of a run are not trained here while jobs train them too."""
+    from painlab.errors import DataError
+    from painlab.training.queues import JOBS, SentJobs
+    from painlab.training.runs import LosoRun
+
+    for task in names:
+        if (options.out / task / JOBS).exists():
+            there = SentJobs.of(LosoRun(options.out / task)).ask()
+            if there:
+                raise DataError(
+                    f"{options.out / task}: jobs of this run are at work ({', '.join(there)}): "
+                    "give --executor too and wait for them, or end them."
+                )
 
 
 def _settings(options):

@@ -86,7 +86,7 @@ def wait_for_groups(
                 silent = False
             except NoAnswerError as error:
                 if not silent:
-                    say(f"Slurm does not answer ({error}); asking again every {poll:g} s.")
+                    say(f"{error}; asking again every {poll:g} s.")
                 there, silent = None, True
             # after the question: a job that was gone then had written its results before
             done = run.results()

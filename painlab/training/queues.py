@@ -146,9 +146,12 @@ def _queue(name: str) -> dict[str, str]:
             "it."
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise NoAnswerError(f"squeue: no answer in {SECONDS_FOR_AN_ANSWER} seconds") from error
+        raise NoAnswerError(
+            f"Slurm does not answer (squeue said nothing for {SECONDS_FOR_AN_ANSWER} s)"
+        ) from error
     if done.returncode:
-        raise NoAnswerError(" ".join(done.stderr.split()) or f"squeue: status {done.returncode}")
+        told = " ".join(done.stderr.split()) or f"squeue ends with status {done.returncode}"
+        raise NoAnswerError(f"Slurm does not answer ({told})")
     lines = [line.split("|") for line in done.stdout.splitlines() if line.count("|") == 2]
     return {
         number: "running" if state in AT_WORK else f"waiting ({reason})"

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 
 import torch
 
-from painlab.datasets.tasks import counted
+from painlab.datasets.subjects import Subjects, choose_subjects
+from painlab.datasets.tasks import Task, counted
 from painlab.devices import count_cores
 from painlab.errors import DataError, PainLabError
 from painlab.training.queues import Job, SentJobs, named
 from painlab.training.runs import LosoRun
+from painlab.training.store import FeatureStore
 
 POLL_SECONDS = {"local": 1.0, "slurm": 20.0}
 NO_LIMIT = 10 * 365 * 24 * 60  # minutes; submitit's local executor knows no other way to say it
@@ -65,6 +67,16 @@ class Cluster:
                 raise DataError(f"{name}={value}: give a number above 0.")
         if self.gpus not in (None, 0, 1):
             raise DataError(f"gpus={self.gpus}: a job trains on one GPU: ask for more jobs.")
+
+
+def folds_of_a_job(
+    store: FeatureStore, task: Task, *, jobs: int, subjects: Subjects | None = None
+) -> int:
+    """How many folds each of some jobs has, as `folds_at_once` of `plan_run`: a group a job."""
+    names = {clip.subject for clip in store.clips if clip.level in task.levels}
+    if subjects is not None:
+        names &= choose_subjects(subjects, names)
+    return max(1, -(-len(names) // jobs))
 
 
 def send_groups(

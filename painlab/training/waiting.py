@@ -83,5 +83,7 @@ def _last_words(log: Path) -> str:
     if not log.exists():
         return f"it wrote no log ({log})"
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    own = [line for line in lines if line.startswith(("painlab:", "slurmstepd:", "srun:"))]
-    return f"{(own or lines or ['nothing was said'])[-1]} ({log})"
+    for who in ("painlab:", "slurmstepd", ""):  # what we say of an error, then what Slurm says
+        if own := [line for line in lines if line.startswith(who)]:
+            return f"{own[-1]} ({log})"
+    return f"it said nothing ({log})"
