@@ -3,6 +3,7 @@
 The epilogue of the help and ``--debug`` are added by ``painlab.cli`` to every command.
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -60,6 +61,7 @@ def add_loso(commands) -> None:
     command.add_argument(
         "--keep-models", action="store_true", help="also keep the trained model of each fold"
     )
+    command.add_argument("--checkpoint-seconds", type=float, default=60.0, help=argparse.SUPPRESS)
     command.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one by default")
     _add_cluster(command)
     command.add_argument("--json", action="store_true", help="print JSON for programs")
@@ -148,7 +150,8 @@ def _tasks(options, store):
             yield task, partial(
                 train_loso, store, task=task, out=options.out / task,
                 folds_at_once=options.folds_at_once, keep_models=options.keep_models,
-                device=options.device, progress=not options.quiet, **given,
+                checkpoint_seconds=options.checkpoint_seconds, device=options.device,
+                progress=not options.quiet, **given,
             )  # fmt: skip
         return
     runs = [
