@@ -27,6 +27,7 @@ from painlab.framework import (
     count_flops,
     count_parameters,
     framework_of_faces,
+    framework_of_pain,
     load_model,
     save_model,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "fourier_encode",
     "frames_to_tensor",
     "framework_of_faces",
+    "framework_of_pain",
     "hold_out",
     "join_patches",
     "leave_one_subject_out",

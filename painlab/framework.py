@@ -1,5 +1,6 @@
 """The whole framework (paper Fig. 2), what it costs, and how it is kept on a disk."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,15 +12,22 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from painlab.alignment.network import LandmarkNet
-from painlab.config import FrameworkConfig, LandmarkNetConfig, TemporalConfig, TNTConfig
+from painlab.config import (
+    FrameworkConfig,
+    LandmarkNetConfig,
+    TemporalConfig,
+    TNTConfig,
+    config_to_dict,
+)
 from painlab.devices import choose_device
 from painlab.errors import ShapeError, WeightsError
 from painlab.spatial.tnt import TNT
 from painlab.temporal.transformer import TemporalTransformer
 from painlab.typing import Bool, Float
-from painlab.weights import read_model, write_weights
+from painlab.weights import digest, read_model, write_weights
 
 FACES = "tnt-ti-synthface"  # a TNT that comes with painlab
+PAIN = "pain-synthpain"  # a temporal transformer that comes with painlab, for that TNT's features
 
 
 class PainFramework(nn.Module):
@@ -205,6 +213,45 @@ def framework_of_faces(config: FrameworkConfig | None = None, *, seed: int = 0) 
         raise WeightsError(f"{FACES} has the spatial part {tnt.config}, not the one asked for.")
     model.spatial.load_state_dict(tnt.state_dict())
     return model.eval()
+
+
+def framework_of_pain(temporal: str | Path = PAIN) -> PainFramework:
+    """A framework whose temporal part has learned pain, with the spatial part it learned with.
+
+    What `predict` takes where it is given no model. Both parts learned from rendered faces: nothing
+    in it has ever seen a person in pain.
+
+    Args:
+        temporal: weights of a `TemporalTransformer` that name their spatial part (``spatial``, and
+            ``spatial_digest``, its `model_digest`): a file, or the name of shipped ones.
+
+    Raises:
+        WeightsError: where they name none, or the one named is not the one that they learned with.
+    """
+    part = load_model(temporal)
+    if not isinstance(part, TemporalTransformer) or "spatial" not in part.about:
+        raise WeightsError(
+            f"{temporal} holds a {type(part).__name__} that names no spatial part; give the "
+            "weights of a whole PainFramework."
+        )
+    spatial = load_model(part.about["spatial"])
+    if model_digest(spatial) != part.about.get("spatial_digest"):
+        raise WeightsError(
+            f"{temporal} learned with another {part.about['spatial']} than the one that is here: "
+            "its answers would mean nothing."
+        )
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is written over at once
+        model = PainFramework(FrameworkConfig(spatial=spatial.config, temporal=part.config))
+    model.spatial.load_state_dict(spatial.state_dict())
+    model.temporal.load_state_dict(part.state_dict())
+    model.about = {"name": str(temporal), **part.about}
+    return model.eval()
+
+
+def model_digest(model: nn.Module) -> str:
+    """16 digits of a digest of a model's configuration and weights, to know it again."""
+    config = {"config": json.dumps(config_to_dict(model.config), sort_keys=True)}
+    return digest(model.state_dict(), config)[:16]
 
 
 MODELS = {

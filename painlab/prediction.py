@@ -20,7 +20,8 @@ from painlab.alignment import AlignedClip, FaceAligner
 from painlab.alignment.files import require_a_face, timed, with_progress, without_frames
 from painlab.devices import choose_device
 from painlab.errors import PainLabError, WeightsError
-from painlab.framework import FACES, PainFramework, evaluating, framework_of_faces, load_model
+from painlab.framework import PAIN, PainFramework, evaluating, framework_of_pain, load_model
+from painlab.temporal.transformer import TemporalTransformer
 from painlab.typing import Float
 from painlab.video import frames_to_tensor, stream_video
 
@@ -47,7 +48,8 @@ def predict(
     Args:
         video_path: any video that PyAV reads.
         model: a `PainFramework`, a weights file, or the name of shipped weights; without it,
-            `framework_of_faces`, which has learned faces and no pain: its numbers mean nothing.
+            `framework_of_pain`, which learned from rendered faces: it has never seen a person in
+            pain, and what it says of one is not known to be right.
         landmarks: "auto", "fan", "embedded" or "fitted", as for `FaceAligner`.
         aligner: one to use again for many videos; made anew if None.
         hop: seconds from the start of a window to the start of the next, to the nearest frame; at
@@ -146,17 +148,16 @@ def window_frames(frames: int, *, length: int, hop: float | int) -> tuple[tuple[
 
 def _framework(model: PainFramework | str | Path | None) -> tuple[PainFramework, Claims]:
     """The model, and what it says of itself."""
-    if model is None:
-        model, about = framework_of_faces(), {"trained_on": "nothing"}
-        weights = (
-            f"{FACES} for each frame, which learned from rendered faces and has never seen a "
-            "person in pain; random numbers over time"
-        )
+    if model is None or str(model) == PAIN:
+        model = framework_of_pain()
+        weights, about = f"{PAIN}, with {model.about['spatial']} for each frame", model.about
     elif isinstance(model, PainFramework):
         about = getattr(model, "about", {})
         weights = about.get("name", "the model that was passed in")
     else:
         weights, model = str(model), load_model(model)
+        if isinstance(model, TemporalTransformer) and "spatial" in model.about:
+            model = framework_of_pain(weights)
         if not isinstance(model, PainFramework):
             raise WeightsError(
                 f"{weights} holds a {type(model).__name__}; predict needs a whole PainFramework."

@@ -1,6 +1,5 @@
 """Every clip once through alignment and the frozen spatial module; the temporal part learns on."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -11,12 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from painlab.alignment import FaceAligner
-from painlab.config import config_to_dict
 from painlab.datasets.synthpain.dataset import SynthPain
 from painlab.datasets.synthpain.settings import programs_digest
 from painlab.datasets.tasks import Sample, counted
 from painlab.errors import DataError, PainLabError, VideoError
-from painlab.framework import FACES, load_model
+from painlab.framework import FACES, load_model, model_digest
 from painlab.spatial.tnt import TNT
 from painlab.training.augment import augment_clip
 from painlab.training.batches import in_order
@@ -26,7 +24,6 @@ from painlab.training.recipe import has_bfloat16
 from painlab.training.shards import clip_with_source, shards_of
 from painlab.training.store import INDEX, FeatureStore
 from painlab.typing import Bool, Float, UInt8
-from painlab.weights import digest
 
 FRAMES = 138  # of a clip of BioVid, 5.5 s at 25 frames a second
 
@@ -178,9 +175,8 @@ def _aligner(aligner, model: TNT, samples) -> FaceAligner | str:
 
 
 def _made_from(model: TNT, aligner: FaceAligner | str) -> dict:
-    config = {"config": json.dumps(config_to_dict(model.config), sort_keys=True)}
     how = {"landmarks": "truth"} if aligner == "truth" else aligner.description
-    return {"model": digest(model.state_dict(), config)[:16], "aligner": dict(how)}
+    return {"model": model_digest(model), "aligner": dict(how)}
 
 
 def _half(wanted: bool | None, model: TNT, store: Path) -> bool:
