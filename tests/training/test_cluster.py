@@ -120,14 +120,17 @@ class TestLocalJobs:
         in_jobs = [*alone, "--executor", "local", "--jobs", "2", "--cpus", "1"]
         folder = out / "NP-P4"
         # a terminal's Ctrl-C reaches all processes of a group: those of the jobs too
-        waits = subprocess.Popen(
-            [sys.executable, "-m", "painlab", *in_jobs], start_new_session=True, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        while waits.poll() is None and not list(folder.glob("jobs/*_0_log.out")):
-            time.sleep(0.05)
-        os.killpg(waits.pid, signal.SIGINT)
-        told = waits.communicate()[1]
+        # (and a pipe would be open until they end)
+        with (tmp_path / "told").open("w") as told:
+            waits = subprocess.Popen(
+                [sys.executable, "-m", "painlab", *in_jobs], start_new_session=True,
+                stdout=told, stderr=told,
+            )  # fmt: skip
+            while waits.poll() is None and not list(folder.glob("jobs/*_0_log.out")):
+                time.sleep(0.05)
+            os.killpg(waits.pid, signal.SIGINT)
+            waits.wait()
+        told = (tmp_path / "told").read_text()
         assert waits.returncode == 130, told
         assert told.splitlines()[-1].startswith("painlab: stopped; its jobs go on")
         jobs = json.loads((folder / "jobs.json").read_text())["jobs"]

@@ -22,7 +22,7 @@ TEMPORAL = TemporalConfig(
     latents=4, latent_dim=8, heads=2, head_dim=4, cross_heads=1, cross_head_dim=4
 )
 CONFIG = TrainingConfig(epochs=4, warm_up_epochs=1, batch=6, learning_rate=3e-3)
-LONGER = TrainingConfig(epochs=150, warm_up_epochs=1, batch=6, learning_rate=3e-3)
+LONGER = TrainingConfig(epochs=60, warm_up_epochs=1, batch=6, learning_rate=3e-3)
 SLURM = Cluster(executor="slurm", jobs=2, cpus=1, memory=1, minutes=30, poll=1)
 
 
