@@ -7,7 +7,6 @@ batch of products, one a fold, and norms, attention and the optimiser work on ea
 """
 
 from collections.abc import Sequence
-from copy import deepcopy
 
 import torch
 import torch.nn.functional as F
@@ -67,7 +66,7 @@ def stack(
     Args:
         models: one a fold; they stay as they are.
         noise: what is dropped in each fold while it trains. Without it the dropouts are those of
-            the first model, whose draws are PyTorch's and not those of a fold trained alone.
+            the configuration, whose draws are PyTorch's and not those of a fold trained alone.
 
     Example:
         >>> from painlab import TemporalConfig
@@ -76,7 +75,8 @@ def stack(
         >>> folds(torch.zeros(3, 5, 6, 8)).shape
         torch.Size([3, 5, 2])
     """
-    folded = deepcopy(models[0])
+    with torch.device("meta"):  # none of its own numbers is drawn: all come from the models
+        folded = TemporalTransformer(models[0].config).train(models[0].training)
     folded.latents = _stacked([model.latents for model in models])  # f l dl
     kinds = {nn.Linear: FoldedLinear, nn.LayerNorm: FoldedLayerNorm}
     for name, module in models[0].named_modules():

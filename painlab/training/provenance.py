@@ -31,7 +31,7 @@ def painlab_commit() -> str:
 
 def device_name(device: str | torch.device) -> str:
     """The processor or the accelerator, in words."""
-    if str(device).startswith("cuda"):
+    if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
     told = Path("/proc/cpuinfo")
     lines = told.read_text().splitlines() if told.exists() else []

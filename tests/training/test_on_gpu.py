@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from planted import planted_store
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import painlab as pl
 from painlab.alignment.network import LandmarkNet
 from painlab.alignment.pose import load_template
-from painlab.config import LandmarkNetConfig
+from painlab.config import LandmarkNetConfig, TrainingConfig
 from painlab.datasets.synthpain.actions import ACTIONS
 from painlab.datasets.synthpain.portraits import draw_portraits
 from painlab.datasets.synthpain.render import Rendered
@@ -22,6 +23,16 @@ from painlab.training.augment import augment_clip
 from painlab.training.clip_faces import align_by_truth, aligned_faces
 from painlab.training.embeddings import network_features
 from painlab.training.features import _encode
+from painlab.training.fold_training import (
+    Fold,
+    TaskData,
+    fold_logits,
+    fold_losses,
+    make_folds,
+    steps_of_run,
+    train_folds,
+)
+from painlab.training.folds import clip_gradients, stack
 from painlab.training.landmarks import (
     LandmarkTraining,
     eye_span,
@@ -29,6 +40,9 @@ from painlab.training.landmarks import (
     landmark_loss,
     train_landmarks,
 )
+from painlab.training.loso import task_features
+from painlab.training.memory import bytes_of_fold
+from painlab.training.noise import FoldNoise
 from painlab.training.pretrain import FaceNet, Stage, face_losses, pretrain
 from painlab.training.recipe import average_weights
 from painlab.training.rendered import RenderedFaces
@@ -36,6 +50,9 @@ from painlab.weights import ASSETS
 
 PACKAGE = Path(pl.__file__).parent
 CONFIG = pl.FrameworkConfig.tiny().spatial
+FOLDS = pl.TemporalConfig(
+    frames=6, dim=8, latents=3, latent_dim=16, heads=2, head_dim=8, cross_head_dim=16, bands=2
+)
 WEIGHTS = sorted(path.stem for path in (ASSETS / "weights").glob("*.safetensors"))
 
 
@@ -95,6 +112,19 @@ class TestWithoutOne:
             assert same_device(faces, features)
             found = np.array([True, False, True])
             assert _encode(tnt, faces, found, 2, False).shape == (3, CONFIG.dim)
+
+    def test_folds(self, there):
+        names = ["a", "b"]
+        noise = FoldNoise(0, names, device="cuda")
+        models = [pl.TemporalTransformer(FOLDS) for _ in names]
+        folded = stack(models, noise=noise).train()
+        logits = folded(torch.randn(2, 3, 6, 8), mask=torch.ones(2, 3, 6, dtype=torch.bool))
+        labels = torch.zeros(2, 3, dtype=torch.long)
+        losses = fold_losses(logits, labels, label_smoothing=0.1)
+        for parameter in folded.parameters():  # a backward pass asks the driver
+            parameter.grad = torch.ones_like(parameter)
+        norms = clip_gradients(folded, largest=1.0)
+        assert same_device(logits, losses, norms, *folded.state_dict().values())
 
     def test_no_module_takes_one_for_granted(self):
         """The word is there to ask a device what it is; who decides is `painlab.devices`."""
@@ -183,6 +213,50 @@ class TestOnOne:
         assert views[0].is_cuda
         apart = (views[0].cpu().int() - views[1].int()).abs()
         assert (apart <= 8).float().mean() > 0.99
+
+    def test_folds_learn_what_they_learn_on_a_cpu(self, tmp_path):
+        store = planted_store(tmp_path)
+        config = TrainingConfig(
+            epochs=10, warm_up_epochs=1, batch=9, learning_rate=1e-2, half_precision=False
+        )
+        logits = {}
+        for device in ("cpu", "cuda"):
+            features, labels = task_features(store, pl.TASKS["NP-P4"])
+            data = TaskData(features.features.double().to(device), None, labels.to(device))
+            folds = make_folds(features.samples)
+            model, _ = train_folds(
+                data, folds, temporal=FOLDS, config=config, steps=steps_of_run(folds, config)
+            )
+            assert same_device(*model.parameters()) == (device == "cuda")
+            logits[device] = torch.cat(fold_logits(model, data, folds))
+        # the same noise, batches and first weights: what differs is rounding
+        torch.testing.assert_close(logits["cuda"], logits["cpu"], atol=1e-6, rtol=1e-6)
+
+    def test_a_run_of_folds(self, tmp_path):
+        store = planted_store(tmp_path / "store", people=5)
+        config = TrainingConfig(epochs=12, warm_up_epochs=1, batch=9, learning_rate=1e-2)
+        result = pl.train_loso(
+            store, task="NP-P4", config=config, temporal=FOLDS, device="cuda", out=tmp_path / "run"
+        )
+        assert result.metrics()["accuracy"] > 0.8
+        assert result.about["devices"] == ["cuda:0"] or result.about["devices"] == ["cuda"]
+
+    def test_memory_of_a_fold_is_not_far_from_what_it_takes(self):
+        device, temporal = torch.device("cuda"), pl.TemporalConfig()
+        config, count = TrainingConfig.paper(), 16
+        data = TaskData(
+            torch.randn(200, 1, 138, 192, device=device), None,
+            torch.randint(2, (200,), device=device),
+        )  # fmt: skip
+        told = count * bytes_of_fold(data, temporal, config)
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        names = [str(i) for i in range(count)]
+        folds = [Fold(name, torch.arange(200), torch.arange(2)) for name in names]
+        short = TrainingConfig(epochs=2, warm_up_epochs=1)
+        train_folds(data, folds, temporal=temporal, config=short, steps=(1, 2))
+        taken = torch.cuda.max_memory_allocated() - before
+        assert 0.5 < taken / told < 2
 
     def test_portraits_are_those_of_the_cpu(self):
         asked = {"seed": 9, "count": 6, "size": 128, "crop": "loose"}
