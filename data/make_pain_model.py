@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
         )  # fmt: skip
         model, losses = train(kept, data)
         figures = test(model, kept, data) | {"last_loss": losses[-1][0]}
-        figures["found"] = test_as_predict_does(options, model, tnt, data)
+        figures["found"] = test_as_predict_does(options, model, tnt, kept, data)
     except PainLabError as error:
         print(f"make_pain_model: {error}", file=sys.stderr)
         return 1
@@ -190,7 +190,7 @@ def test(model, store: FeatureStore, data: SynthPain) -> dict:
     }
 
 
-def test_as_predict_does(options, model, tnt, data: SynthPain) -> dict:
+def test_as_predict_does(options, model, tnt, kept: FeatureStore, data: SynthPain) -> dict:
     """Some clips of the test with found landmarks, in float32, beside the same clips as above."""
     numbers, chosen = number_of(data), {}
     for sample in data:
@@ -198,16 +198,20 @@ def test_as_predict_does(options, model, tnt, data: SynthPain) -> dict:
             of = chosen.setdefault((sample.subject, sample.level), [])
             of += [sample] * (len(of) < FOUND_PER_LEVEL)
     some = data.only([sample for part in chosen.values() for sample in part])
+    found = extract_features(
+        tnt, some, options.work / "features-found", aligner="embedded", frames=FRAMES, progress=True
+    )
+    wanted = {(sample.subject, sample.sample_name) for sample in some}
     told = {}
-    for name, aligner in (("known landmarks", "truth"), ("found landmarks", "embedded")):
-        store = extract_features(
-            tnt, some, options.work / f"features-{aligner}", aligner=aligner, frames=FRAMES,
-            progress=True,
-        )  # fmt: skip
+    for name, store in (("known landmarks", kept), ("found landmarks", found)):
         features = store.load()
-        pain = judge(model, features, list(range(len(features))))
-        people = np.array([sample.subject for sample in features.samples])
-        told[name] = scores(pain, features.levels.numpy(), people, 4)
+        rows = [
+            i for i, sample in enumerate(features.samples)
+            if (sample.subject, sample.sample_name) in wanted
+        ]  # fmt: skip
+        levels = features.levels[rows].numpy()
+        people = np.array([features.samples[i].subject for i in rows])
+        told[name] = scores(judge(model, features, rows), levels, people, 4)
     return told
 
 

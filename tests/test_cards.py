@@ -11,7 +11,7 @@ import torch
 
 import painlab as pl
 from painlab.alignment.embedded import EmbeddedLandmarks
-from painlab.framework import FACES
+from painlab.framework import FACES, PAIN
 
 DATA = Path(__file__).parents[1] / "data"
 ACTIONS = {
@@ -89,7 +89,31 @@ def table_of_stages() -> str:
     return table(*rows)
 
 
+def row_of_pain(name: str, told: dict) -> tuple:
+    accuracy = with_interval(100 * told["accuracy"], (100 * x for x in told["interval"]), 0)
+    return name, told["people"], told["clips"], accuracy
+
+
+HEAD_OF_PAIN = ("people", "clips", "accuracy, % (95 % interval over people)")
+
+
+def table_of_pain_tasks() -> str:
+    told = result("pain_model")["figures"]["by_task"]
+    return table(("task", *HEAD_OF_PAIN), *(row_of_pain(name, told[name]) for name in told))
+
+
+def table_of_pain_groups() -> str:
+    told = result("pain_model")["figures"]["by_group"]
+    return table(("who", *HEAD_OF_PAIN), *(row_of_pain(name, told[name]) for name in told))
+
+
+def table_of_pain_found() -> str:
+    told = result("pain_model")["figures"]["found"]
+    return table(("aligned by", *HEAD_OF_PAIN), *(row_of_pain(name, told[name]) for name in told))
+
+
 TABLES = {
+    "pain_synthpain.md": (table_of_pain_tasks, table_of_pain_groups, table_of_pain_found),
     "landmarks68_synthface.md": (table_of_landmarks,),
     "tnt_ti_synthface.md": (table_of_stages, table_of_actions, table_of_verification),
 }
@@ -107,6 +131,14 @@ def test_what_was_measured_are_the_weights_that_are_shipped():
         assert result(name)["config"]["about"] == about
     described = EmbeddedLandmarks(device=torch.device("cpu")).describe()
     assert {k: result("landmarks")["config"][k] for k in described} == described
+
+
+def test_the_pain_model_is_the_one_that_was_measured():
+    about = pl.load_model(PAIN).about
+    told = result("pain_model")
+    assert json.loads(about["settings"]) == told["config"]
+    assert about["commit"] == told["commit"]
+    assert about["spatial"] == FACES
 
 
 if __name__ == "__main__":
