@@ -19,7 +19,7 @@ import painlab as pl
 from painlab.cli import main
 from painlab.config import TemporalConfig, TrainingConfig
 from painlab.errors import DataError, PainLabError
-from painlab.training import cluster_job, sending, waiting
+from painlab.training import cluster, cluster_job, sending, waiting
 from painlab.training.cluster import MissingFoldsError, submit_groups, wait_for_groups
 from painlab.training.loso import gather, plan_run, train_groups
 from painlab.training.queues import Job, NoAnswerError, SentJobs
@@ -142,16 +142,15 @@ class TestLocalJobs:
                 os.kill(number, which)
 
         signal_all(signal.SIGSTOP)  # so that they surely are at work yet, when they are asked for
-        sleep = time.sleep
 
         def wake_and_sleep(seconds):
             signal_all(signal.SIGCONT)
-            monkeypatch.setattr(time, "sleep", sleep)
+            monkeypatch.setattr(cluster, "time", time)
 
         try:
             assert main(alone) == 1
             assert "jobs of this run are at work" in capsys.readouterr().err
-            monkeypatch.setattr(time, "sleep", wake_and_sleep)
+            monkeypatch.setattr(cluster, "time", SimpleNamespace(sleep=wake_and_sleep))
             assert main(in_jobs) == 0
         finally:
             if not gone(*numbers, within=0):
@@ -266,7 +265,7 @@ class TestQueue:
         def stop(seconds):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(time, "sleep", stop)
+        monkeypatch.setattr(cluster, "time", SimpleNamespace(sleep=stop))
         with pytest.raises(KeyboardInterrupt):
             wait_for_groups(run, say=said.append)
         assert "1 job (4) go on. The same command waits for them again" in said[-1]
