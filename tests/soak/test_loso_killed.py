@@ -21,7 +21,7 @@ from planted import planted_store
 
 KILLS = 20
 OPTIONS = [
-    "--task=NP-P4", "--quick", "--epochs=6", "--batch=8", "--folds-at-once=2", "--device=cpu",
+    "--task=NP-P4", "--quick", "--epochs=3", "--batch=8", "--folds-at-once=2", "--device=cpu",
     "--checkpoint-seconds=0", "--quiet", "--json",
 ]  # fmt: skip
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -29,7 +29,9 @@ ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    return planted_store(tmp_path_factory.mktemp("store"), people=8, per_level=6, signal=0.5).root
+    return planted_store(
+        tmp_path_factory.mktemp("store"), people=6, per_level=4, levels=(0, 4), signal=0.5
+    ).root
 
 
 def start(store: Path, out: Path) -> subprocess.Popen:
