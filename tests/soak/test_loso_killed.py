@@ -117,12 +117,12 @@ def test_killed_at_twenty_random_moments(store, tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of half a MiB; skips where none can be mounted."""
+    """A disk of 4 MiB; skips where none can be mounted."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "painlab", disk]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "painlab", disk]
     try:
         done = subprocess.run(mount, capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -139,7 +139,7 @@ def test_a_full_disk(store, small_disk, tmp_path):
     expected, whole = found(tmp_path / "peace"), files(tmp_path / "peace")
     out, filler = small_disk / "runs", small_disk / "filler"
     stops = []
-    for room in (0, 8, 60, 150, 300):  # KiB, from no run at all to a checkpoint that does not fit
+    for room in (0, 8, 100):  # KiB: no run at all, and checkpoints that do not fit
         filler.write_bytes(b"")
         free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
         filler.write_bytes(bytes(max(0, free - 1024 * room)))
@@ -154,6 +154,24 @@ def test_a_full_disk(store, small_disk, tmp_path):
         assert all(p.read_bytes() == data for p, data in before.items())
         assert not list(out.glob("NP-P4/*.part"))
         stops.append(sorted(p.name for p in out.glob("NP-P4/*")))
+
+    # room enough at first, and none once a group has come to its end
+    filler.unlink()
+    process = start(store, out)
+    while process.poll() is None and not list(out.glob("NP-P4/folds-*.json")):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGSTOP)
+    first = {p: p.read_bytes() for p in out.glob("NP-P4/folds-*.json")}
+    free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+    filler.write_bytes(bytes(free))
+    process.send_signal(signal.SIGCONT)
+    _, err = process.communicate()
+    assert process.returncode == 1, err
+    assert len(err.splitlines()) == 1, err
+    assert "No space left on device" in err
+    assert first
+    assert all(p.read_bytes() == data for p, data in first.items())
+    stops.append(sorted(p.name for p in out.glob("NP-P4/*")))
     print(f"\nthere after each stop: {stops}", flush=True)
 
     filler.unlink()
