@@ -48,8 +48,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PEOPLE, LEARNED_FROM, PER_LEVEL, FRAMES = 60, 36, 4, 35
 TASK = TASKS["NP-P4"]
 TRAINED_ON = (
-    "rendered faces (SynthPain): people who do not exist, whose pain was drawn by a rule; never a "
-    "person in pain"
+    "rendered faces (SynthPain), of people who do not exist and whose pain was drawn by a rule; "
+    "they have never seen a person in pain"
 )
 # of the test: so many clips of each of two levels are aligned as `predict` aligns a film
 FOUND_PER_LEVEL = 2

@@ -122,8 +122,8 @@ def _add_predict(commands) -> None:
     )
     command.add_argument(
         "--weights",
-        help="a weights file of a PainFramework; without it a spatial part that learned from "
-        "rendered faces and has never seen a person in pain, and random numbers over time",
+        help="a weights file of a PainFramework; without it pain-synthpain, which learned from "
+        "rendered faces and has never seen a person in pain",
     )
     command.add_argument(
         "--hop", type=float, default=1.0, help="seconds between windows (default: 1)"

@@ -304,8 +304,9 @@ class TrainingConfig:
 
     @classmethod
     def quick(cls, **changes) -> "TrainingConfig":
-        """Fewer and larger steps, for a small data set on a CPU; not the paper's."""
-        return cls(**{"epochs": 20, "warm_up_epochs": 2, "learning_rate": 1e-3, **changes})
+        """Fewer and larger steps, no augmentation, for a small set on a CPU; not the paper's."""
+        given = {"epochs": 20, "warm_up_epochs": 2, "learning_rate": 1e-3, "augmentations": ()}
+        return cls(**{**given, **changes})
 
     def steps_of_epoch(self, clips: int) -> int:
         """Steps in which as many clips are seen as there are, or up to a batch more."""

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import painlab as pl
+from painlab.errors import WeightsError
 from painlab.prediction import window_frames
 from painlab.video import write_video
 
@@ -127,14 +128,40 @@ def test_of_two_faces_the_larger_is_followed(videos, model, astronaut):
     assert (middle < astronaut.shape[1]).all()
 
 
-def test_untrained_weights_are_called_so(videos):
+def test_the_shipped_pain_model_says_what_it_has_never_seen(videos):
     prediction = pl.predict(videos / "still.mp4")
-    assert prediction.trained is False
+    assert prediction.trained
+    assert prediction.fps == 6.25
+    assert prediction.classes == ("no pain", "pain")
+    assert "pain-synthpain" in prediction.weights
     assert "tnt-ti-synthface" in prediction.weights
-    assert "mean nothing" in prediction.notice
+    assert "never seen a person in pain" in prediction.notice
     assert "not a medical device" in prediction.notice
-    again = pl.predict(videos / "still.mp4")
-    np.testing.assert_array_equal(prediction.probabilities, again.probabilities)
+    named = pl.predict(videos / "still.mp4", model="pain-synthpain")
+    np.testing.assert_array_equal(prediction.probabilities, named.probabilities)
+
+
+def test_untrained_weights_are_called_so(videos, model, tmp_path):
+    path = pl.save_model(model, tmp_path / "m.safetensors", trained_on="nothing")
+    prediction = pl.predict(videos / "still.mp4", model=path)
+    assert prediction.trained is False
+    assert "mean nothing" in prediction.notice
+
+
+def test_a_temporal_part_alone_brings_its_spatial_part(videos, tmp_path):
+    from painlab.framework import FACES, PAIN, model_digest
+
+    part = pl.load_model(PAIN)
+    about = {"spatial": FACES, "spatial_digest": model_digest(pl.load_model(FACES))}
+    path = pl.save_model(part, tmp_path / "t.safetensors", frames_per_second="6.25", **about)
+    mine, shipped = (pl.predict(videos / "still.mp4", model=m) for m in (path, None))
+    np.testing.assert_array_equal(mine.probabilities, shipped.probabilities)
+    alone = pl.save_model(part, tmp_path / "alone.safetensors")
+    with pytest.raises(WeightsError, match="whole PainFramework"):
+        pl.predict(videos / "still.mp4", model=alone)
+    other = pl.save_model(part, tmp_path / "o.safetensors", spatial=FACES, spatial_digest="0" * 16)
+    with pytest.raises(WeightsError, match="another tnt-ti-synthface"):
+        pl.predict(videos / "still.mp4", model=other)
 
 
 def test_weights_say_where_they_come_from(videos, model, tmp_path):

@@ -20,7 +20,7 @@ def test_the_ten_lines_run(tmp_path, monkeypatch, capsys):
     (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     lines = [line for line in code.splitlines() if line and not line.startswith("import")]
     assert len(lines) <= 10
-    pl.write_video(tmp_path / "film.mp4", moving_portrait(5), fps=25)
+    pl.write_video(tmp_path / "film.mp4", moving_portrait(20), fps=25)
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {})
     said = capsys.readouterr().out

@@ -13,10 +13,9 @@ import torch
 
 from painlab.alignment import AlignedClip, FaceAligner
 from painlab.alignment.warp import similarity, warp_frame
-from painlab.config import FrameworkConfig, TemporalConfig
 from painlab.figures import pipeline_panels as panels
 from painlab.figures.style import figure_svg, new_figure
-from painlab.framework import PainFramework, framework_of_faces
+from painlab.framework import PainFramework, framework_of_pain
 from painlab.typing import Float, UInt8
 from painlab.video import frames_to_tensor
 
@@ -30,7 +29,7 @@ class Pipeline:
     features: Float[np.ndarray, "k d"]  # the spatial module's; NaN where there is no face
     latents: Float[np.ndarray, "l dl"]  # the temporal module's, after its last self-attention
     probabilities: Float[np.ndarray, "y"]
-    note: str = ""  # stands beside the probabilities
+    note: str = ""  # stands below the probabilities
 
 
 def moving_portrait(frames: int = 35, *, size: int = 288) -> UInt8[np.ndarray, "k height width c"]:
@@ -68,15 +67,15 @@ def run_pipeline(
 
     Args:
         frames: uint8 RGB, no more of them than the model takes.
-        model: in evaluation mode; if None one for the paper's five classes that has learned faces
-            and no pain.
+        model: in evaluation mode; if None `framework_of_pain`, which takes 35 frames and has seen
+            nobody in pain, rendered people alone.
         aligner: one that makes pictures of the model's size; the embedded landmarks if None.
 
     Raises:
         ShapeError: where the frames do not fit the model.
     """
-    note = "" if model else "pain was never\nlearned: no result"
-    model = model or framework_of_faces(FrameworkConfig(temporal=TemporalConfig(classes=5)))
+    note = "" if model else "learned from rendered faces"
+    model = model or framework_of_pain()
     aligner = aligner or FaceAligner(landmarks="embedded", size=model.config.spatial.image_size)
     faces = aligner(frames)
     mask = torch.from_numpy(faces.found)[None]  # 1 k

@@ -123,6 +123,8 @@ def plan_run(
     features, labels = task_features(store, task, stride=stride, permute=permute)
     folds = make_folds(features.samples)
     _tell(features, labels, store, task, say)
+    if config.augmentations and features.features.shape[1] == 1:
+        say("the store has one view of each clip, so nothing is augmented (extract --views).")
     temporal = replace(
         temporal or TemporalConfig(),
         frames=features.features.shape[2], dim=features.features.shape[3], classes=task.classes,
