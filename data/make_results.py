@@ -142,6 +142,7 @@ def features(options, plan: Plan, name: str) -> FeatureStore:
     data = data.only([sample for sample in data if sample.level in levels])
     told = f"-{options.task}" if options.task else ""
     begin, root = time.perf_counter(), options.work / f"features-{name}{told}"
+    before = len(FeatureStore(root)) if root.exists() else 0
     try:
         if name not in ("pre-trained", "untrained"):
             return plain_features(options, data, root, name)
@@ -152,7 +153,8 @@ def features(options, plan: Plan, name: str) -> FeatureStore:
             progress=True, say=say, kept=options.clock.kept,
         )  # fmt: skip
     finally:
-        add(options, "seconds of features", time.perf_counter() - begin, name)
+        if before < len(data):  # of making them, not of finding them made
+            add(options, "seconds of features", time.perf_counter() - begin, name)
 
 
 def spatial(plan: Plan) -> TNT:
