@@ -300,7 +300,7 @@ def add(options, what: str, value, *keys: str) -> None:
         seconds += value
         value += place.get(last, 0.0)  # of all calls
     elif isinstance(value, dict) and last not in place:
-        seconds += value.get("seconds", 0.0)
+        seconds += value.get("seconds") or 0.0
     place[last] = value
     write_result(path, figures, config=config, seconds=seconds, device=str(options.device))
 

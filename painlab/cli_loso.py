@@ -8,8 +8,9 @@ import json
 import sys
 from pathlib import Path
 
+from painlab.cli_jobs import JOBS_STAY, add_job_options, cluster_of, refuse_beside_jobs
+
 HELP = "train and test a model a subject, each without that subject (the paper's Table II)"
-JOBS_STAY = "its jobs go on, and what they train comes to {out}"
 TASK_NAMES = ("NP-P1", "NP-P2", "NP-P3", "NP-P4", "MC")
 
 
@@ -55,6 +56,10 @@ def add_loso(commands) -> None:
         "--folds-at-once", metavar="N", type=int, help="(default: as many as fit into memory)"
     )
     command.add_argument(
+        "--stride", metavar="N", type=int, default=1,
+        help="take every Nth of the store's frames (default: 1)",
+    )  # fmt: skip
+    command.add_argument(
         "--permute", metavar="SEED", type=int,
         help="shuffle each subject's labels: what can learn nothing must stay at chance",
     )  # fmt: skip
@@ -63,39 +68,9 @@ def add_loso(commands) -> None:
     )
     command.add_argument("--checkpoint-seconds", type=float, default=60.0, help=argparse.SUPPRESS)
     command.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one by default")
-    _add_cluster(command)
+    add_job_options(command)
     command.add_argument("--json", action="store_true", help="print JSON for programs")
     command.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
-
-
-def _add_cluster(command) -> None:
-    group = command.add_argument_group(
-        "past one machine",
-        "Train the folds in jobs, and wait for them (pip install painlab[cluster]). STORE and "
-        "FOLDER must lie where all machines see them. Ctrl-C leaves the jobs at work; the same "
-        "command waits for them again, sends none twice, and sends anew what was killed.",
-    )
-    group.add_argument(
-        "--executor", choices=("slurm", "local"),
-        help="send jobs to a Slurm cluster, or start them as processes of this machine (default: "
-        "no jobs, all in this process)",
-    )  # fmt: skip
-    group.add_argument(
-        "--jobs", metavar="N", type=int, help="of a task; each trains its share of the folds"
-    )
-    group.add_argument("--cpus", metavar="N", type=int, help="threads of a job")
-    group.add_argument("--gpus", metavar="N", type=int, help="of a Slurm job: 1 or 0")
-    group.add_argument("--memory", metavar="GB", type=float, help="of a Slurm job")
-    group.add_argument(
-        "--minutes", metavar="M", type=int,
-        help="of a Slurm job, which goes on in the queue's next turn when they are over, three "
-        "times at most (default: 60)",
-    )  # fmt: skip
-    group.add_argument("--partition", metavar="P", help="of the Slurm cluster")
-    group.add_argument(
-        "--sbatch", metavar="NAME=VALUE", action="append", default=[],
-        help="any other option of sbatch, as account=lab or gres=gpu:a100:1; may be repeated",
-    )  # fmt: skip
 
 
 def _loso(options) -> None:
@@ -137,15 +112,15 @@ def _tasks(options, store):
         if not options.quiet:
             print(text, file=sys.stderr, flush=True)
 
-    cluster = _cluster(options)
+    cluster = cluster_of(options)
     config, temporal = _settings(options)
     given = {
         "config": config, "temporal": temporal, "subjects": options.subjects,
-        "permute": options.permute, "say": say,
+        "stride": options.stride, "permute": options.permute, "say": say,
     }  # fmt: skip
     names = TASK_NAMES if options.task == "all" else (options.task,)
     if cluster is None:
-        _refuse_beside_jobs(options, names)
+        refuse_beside_jobs(options, names)
         for task in names:
             yield task, partial(
                 train_loso, store, task=task, out=options.out / task,
@@ -175,15 +150,7 @@ def _print_all(options, results) -> None:
     from painlab.training.tables import as_text, table_ii
 
     if options.json:
-        told = [
-            {
-                "task": r.task, "clips": len(r.true), "metrics": r.metrics(),
-                "intervals": r.intervals(), "chance": r.chance(), "by_subject": r.by_subject(),
-                "confusion": r.confusion().tolist(), "missing": list(r.missing),
-                "file": str(options.out / r.task / "result.json"),
-            }
-            for r in results
-        ]  # fmt: skip
+        told = [_as_json(r, options.out / r.task / "result.json") for r in results]
         print(json.dumps(told, ensure_ascii=False, indent=2))
         return
     if results:
@@ -191,41 +158,20 @@ def _print_all(options, results) -> None:
         print(f"\nwritten: {options.out}")
 
 
-def _cluster(options):
-    """Where the options send jobs to; None where they send none."""
-    from painlab.errors import DataError
-    from painlab.training.sending import Cluster
-
-    names = ("jobs", "cpus", "gpus", "memory", "minutes", "partition", "sbatch")
-    given = {name: getattr(options, name) for name in names}
-    given = {name: value for name, value in given.items() if value not in (None, [])}
-    if options.executor is None:
-        if given:
-            raise DataError(f"--{', --'.join(given)}: of jobs only; give --executor too.")
-        return None
-    pairs = [option.lstrip("-").partition("=") for option in options.sbatch]
-    if wrong := [name for name, _, value in pairs if not name or not value]:
-        raise DataError(f"--sbatch {wrong[0]}: give NAME=VALUE, as account=lab.")
-    return Cluster(
-        **{"jobs": 1, **given, "sbatch": {name: value for name, _, value in pairs}},
-        executor=options.executor,
-    )
-
-
-def _refuse_beside_jobs(options, names) -> None:
-    """The folds of a run are not trained here while jobs train them too."""
-    from painlab.errors import DataError
-    from painlab.training.queues import JOBS, SentJobs
-    from painlab.training.runs import LosoRun
-
-    for task in names:
-        if (options.out / task / JOBS).exists():
-            there = SentJobs.of(LosoRun(options.out / task)).ask()
-            if there:
-                raise DataError(
-                    f"{options.out / task}: jobs of this run are at work ({', '.join(there)}): "
-                    "give --executor too and wait for them, or end them."
-                )
+def _as_json(result, path: Path) -> dict:
+    people = len(set(result.subjects))
+    return {
+        "task": result.task,
+        "clips": len(result.true),
+        "subjects": people,
+        "metrics": result.metrics(),
+        "intervals": result.intervals() if people > 1 else None,
+        "chance": result.chance(),
+        "by_subject": result.by_subject(),
+        "confusion": result.confusion().tolist(),
+        "missing": list(result.missing),
+        "file": str(path),
+    }
 
 
 def _settings(options):

@@ -107,7 +107,6 @@ def test_options_reach_the_run(call, store, tmp_path):
     assert about["permute"] == 0
 
 
-@pytest.mark.xfail(strict=True, reason="--json asks for an interval over one subject")
 def test_one_subject_left_out(call, store, tmp_path):
     names = tmp_path / "names.txt"
     names.write_text("person01\n")

@@ -21,7 +21,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     "errors", "typing", "devices", "config", "weights", "video", "alignment", "layers", "spatial",
     "temporal", "framework", "datasets", "training", "explain", "comparison", "prediction",
-    "figures", "cli_data", "cli_synth", "cli_pretrain", "cli_extract", "cli_loso", "cli",
+    "figures", "cli_data", "cli_synth", "cli_pretrain", "cli_extract", "cli_jobs", "cli_loso",
+    "cli",
 ]  # fmt: skip
 PRIVATE = {"_decoding": "video", "_encoding": "video", "_prediction": "prediction"}
 

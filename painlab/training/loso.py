@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from os import PathLike
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from painlab.config import TemporalConfig, TrainingConfig
 from painlab.datasets.subjects import Subjects, choose_subjects
-from painlab.datasets.tasks import TASKS, Task, counted
+from painlab.datasets.tasks import Task
 from painlab.devices import choose_device
 from painlab.errors import DataError, PainLabError
 from painlab.framework import save_model
@@ -34,11 +35,11 @@ from painlab.training.memory import (
     free_memory,
     is_out_of_memory,
 )
-from painlab.training.noise import generator_of
+from painlab.training.provenance import painlab_commit
 from painlab.training.results import LosoResult
 from painlab.training.runs import LosoRun
 from painlab.training.store import Features, FeatureStore
-from painlab.typing import Int
+from painlab.training.task_data import check_task, task_features, task_named
 
 
 def train_loso(
@@ -119,10 +120,10 @@ def plan_run(
     Arguments and errors are those of `train_loso`.
     """
     store = store if isinstance(store, FeatureStore) else FeatureStore(store)
-    task, config = _task(task), config or TrainingConfig.paper()
+    task, config = task_named(task), config or TrainingConfig.paper()
     features, labels = task_features(store, task, stride=stride, permute=permute)
     folds = make_folds(features.samples)
-    _tell(features, labels, store, task, say)
+    check_task(features, labels, store, task, say)
     if config.augmentations and features.features.shape[1] == 1:
         say("the store has one view of each clip, so nothing is augmented (extract --views).")
     temporal = replace(
@@ -142,7 +143,7 @@ def plan_run(
         raise DataError(f"folds_at_once={folds_at_once}: give a whole number above 0.")
     settings = {
         "store": str(store.root.resolve()),
-        "key": store.key,
+        "features": store.key,
         "made_from": store.made_from,
         "task": {"name": task.name, "levels": list(task.levels)},
         "training": asdict(config),
@@ -181,7 +182,7 @@ def train_groups(
             f"{run.root}: {counted(len(without), 'fold')} of this run trained without keeping the "
             "models: leave keep_models out, or give another folder."
         )
-    if store.key != told["key"]:
+    if store.key != told["features"]:
         raise DataError(
             f"{store.root} has changed since {run.root} was begun: give the run another folder."
         )
@@ -241,83 +242,13 @@ def gather(run: LosoRun) -> LosoResult:
         missing=tuple(name for name in run.folds if name not in results),
         about={
             **{k: v for k, v in run.settings.items() if k not in ("store", "task")},
+            "painlab": painlab_commit(),
+            "date": datetime.now(UTC).date().isoformat(),
             "seconds": round(sum(known) / len(known) * len(done), 3) if known else None,
             "devices": sorted({fold["device"] for fold in done}),
             "losses": {fold["subject"]: fold["losses"] for fold in done},
         },
     )
-
-
-def task_features(
-    store: FeatureStore, task: Task, *, stride: int = 1, permute: int | None = None
-) -> tuple[Features, Int[Tensor, "b"]]:
-    """The clips of a store that a task uses, and the class of each.
-
-    Raises:
-        DataError: where there is none, or a feature is not a number; it names the clip.
-    """
-    if stride < 1:
-        raise DataError(f"stride={stride}: give a whole number above 0.")
-    every = store.load()
-    keep = [i for i, sample in enumerate(every.samples) if sample.level in task.levels]
-    if not keep:
-        raise DataError(f"{store.root} has no clip of {task.name}.")
-    samples = tuple(every.samples[i] for i in keep)
-    parts = every.features[keep, :, ::stride], every.found[keep, ::stride], every.levels[keep]
-    features = Features(*parts, samples)
-    shown = features.features.masked_fill(~features.found[:, None, :, None], 0.0)
-    for sample, finite in zip(samples, shown.isfinite().flatten(1).all(1).tolist(), strict=True):
-        if not finite:
-            raise DataError(
-                f"{store.root}: the features of {sample.sample_name} of {sample.subject} are not "
-                "numbers; extract them again."
-            )
-    labels = torch.tensor([task.label(sample) for sample in samples])
-    if permute is not None:
-        for subject in sorted({sample.subject for sample in samples}):
-            rows = torch.tensor([i for i, s in enumerate(samples) if s.subject == subject])
-            order = torch.randperm(len(rows), generator=generator_of(permute, subject, "labels"))
-            labels[rows] = labels[rows[order]]
-    return features, labels
-
-
-def _task(task: Task | str) -> Task:
-    if isinstance(task, Task):
-        return task
-    if task not in TASKS:
-        raise DataError(f"there is no task {task!r}: choose from {', '.join(TASKS)}.")
-    return TASKS[task]
-
-
-def _tell(features: Features, labels: Tensor, store: FeatureStore, task: Task, say) -> None:
-    """What is unusual in the data, and refuse what cannot be learned from."""
-    there = set(labels.tolist())
-    absent = [name for y, name in enumerate(task.class_names) if y not in there]
-    if len(there) < 2:
-        raise DataError(
-            f"{store.root} has no clip of {', '.join(absent)}: {task.name} takes two classes or "
-            "more."
-        )
-    if absent:
-        say(f"no clip of {', '.join(absent)}, which count as classes of {task.name} never found.")
-    of: dict[str, set[int]] = {}
-    for sample, label in zip(features.samples, labels.tolist(), strict=True):
-        of.setdefault(sample.subject, set()).add(label)
-    for name in sorted(of):
-        others = set().union(*(classes for who, classes in of.items() if who != name))
-        if len(others) < 2:
-            raise DataError(
-                f"without {name} there is one class of {task.name} left to learn from: a fold "
-                "needs two."
-            )
-        if len(of[name]) < 2:
-            say(f"{name} has clips of one class of {task.name} only; they count like any others.")
-    without = sorted({clip.subject for clip in store.clips} - of.keys())
-    if without:
-        say(f"no clip of {task.name}, and so no fold: {', '.join(without)}.")
-    faceless = int((~features.found.any(1)).sum())
-    if faceless:
-        say(f"{counted(faceless, 'clip')} without any face: judged by no frame at all.")
 
 
 def _moved(features: Features, device: torch.device) -> Features:

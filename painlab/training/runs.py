@@ -62,8 +62,8 @@ class LosoRun:
                 differ.append("folds")
             if differ:
                 raise DataError(
-                    f"{root} holds a run that differs in its {', '.join(differ)}: "
-                    "give another folder, or remove this one."
+                    f"{root} holds a run that differs in its {', '.join(differ)}: give another "
+                    "folder, or remove this one. (Another painlab may have other presets.)"
                 )
             if was.get(PLACE) == settings.get(PLACE):
                 return run

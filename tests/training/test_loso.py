@@ -440,7 +440,9 @@ class TestDamage:
         run = planned(store, out, folds_at_once=2)
         train_groups(run, [0], device="cpu")
         other = planted_store(tmp_path / "other", made_from={**MADE_FROM, "model": "another"})
-        with pytest.raises(DataError, match="differs in its key, made_from: give another") as told:
+        with pytest.raises(
+            DataError, match="differs in its features, made_from: give another"
+        ) as told:
             run_loso(other, out)
         one_line(told)
         clips = [StoredClip("late", level, f"l{level}", "x", 6) for level in (0, 4)]
@@ -451,7 +453,7 @@ class TestDamage:
         with pytest.raises(DataError, match=f"has changed since {out} was begun") as told:
             train_groups(LosoRun(out), device="cpu")
         one_line(told)
-        with pytest.raises(DataError, match=r"differs in its key.*folds"):
+        with pytest.raises(DataError, match=r"differs in its features.*folds"):
             run_loso(store, out)
         assert gather(run).missing == ("person02", "person03")  # what was finished stays
 
