@@ -78,7 +78,8 @@ def extract_features(
     """
     from tqdm import tqdm
 
-    model, aligner = _model(model), _aligner(aligner, model, samples)
+    model = _model(model)
+    aligner = _aligner(aligner, model, samples)
     if not len(samples):
         raise DataError("extract_features: there is no sample to extract features of.")
     for name, number in (("views", views), ("stride", stride), ("frames", frames)):

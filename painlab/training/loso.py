@@ -124,8 +124,6 @@ def plan_run(
     features, labels = task_features(store, task, stride=stride, permute=permute)
     folds = make_folds(features.samples)
     check_task(features, labels, store, task, say)
-    if config.augmentations and features.features.shape[1] == 1:
-        say("the store has one view of each clip, so nothing is augmented (extract --views).")
     temporal = replace(
         temporal or TemporalConfig(),
         frames=features.features.shape[2], dim=features.features.shape[3], classes=task.classes,
@@ -152,7 +150,10 @@ def plan_run(
         "permute": permute,
         "steps": list(steps_of_run(folds, config)),
     }
-    return LosoRun.begin(out, settings, even_groups(names, folds_at_once))
+    run = LosoRun.begin(out, settings, even_groups(names, folds_at_once))
+    if config.augmentations and features.features.shape[1] == 1:
+        say("the store has one view of each clip: nothing is augmented (painlab extract --views).")
+    return run
 
 
 def train_groups(

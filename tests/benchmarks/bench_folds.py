@@ -27,7 +27,7 @@ from painlab.training.noise import FoldNoise
 from painlab.training.recipe import half_precision, make_optimizer
 
 SIZES = {
-    "cpu": {"folds": 12, "clips": 16, "frames": 35, "repeats": 3},
+    "cpu": {"folds": 12, "clips": 16, "frames": 35, "repeats": 9},
     "cuda": {"folds": 87, "clips": 32, "frames": 138, "repeats": 20},
 }
 

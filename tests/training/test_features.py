@@ -10,6 +10,7 @@ import torch
 
 import painlab as pl
 from painlab.errors import DataError, PainLabError
+from painlab.framework import FACES, model_digest
 from painlab.training.clip_faces import aligned_faces
 from painlab.training.features import extract_features
 from painlab.training.shards import CLIPS_A_SHARD
@@ -198,6 +199,13 @@ def test_bad_arguments_are_refused_in_one_line(tnt, data, films, tmp_path):
         with pytest.raises(error, match=words) as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+def test_without_a_model_it_is_the_shipped_one(tmp_path):
+    data = pl.SynthPain(subjects=1, per_level=1, frames=1)
+    one = data.only(data[:1])
+    store = pl.extract_features(None, one, tmp_path / "s", aligner="truth", frames=1)
+    assert store.made_from["model"] == model_digest(pl.load_model(FACES))
 
 
 def test_of_fewer_levels(tnt, data, store, tmp_path):

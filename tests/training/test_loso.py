@@ -19,7 +19,7 @@ from painlab.training.store import StoredClip
 TEMPORAL = pl.TemporalConfig(
     latents=3, latent_dim=16, heads=2, head_dim=8, cross_head_dim=16, bands=2
 )
-CONFIG = TrainingConfig(epochs=8, warm_up_epochs=1, batch=24, learning_rate=2e-2)
+CONFIG = TrainingConfig(epochs=8, warm_up_epochs=1, batch=24, learning_rate=2e-2, augmentations=())
 SHORT = replace(CONFIG, epochs=2, batch=12)
 GIVEN = {"task": "NP-P4", "config": SHORT, "temporal": TEMPORAL, "device": "cpu"}
 
@@ -322,6 +322,17 @@ class TestOddData:
         assert said == ["single has clips of one class of NP-P4 only; they count like any others."]
         assert result.subjects.count("single") == 2
         assert 0 <= result.by_subject()["single"] <= 1
+
+    def test_a_store_of_one_view_is_told_where_table_i_augments(self, tmp_path):
+        config, said = replace(CONFIG, augmentations=("augmix",)), []
+        given = {**GIVEN, "config": config, "say": said.append}
+        plan_run(planted_store(tmp_path / "one"), out=tmp_path / "a", **given)
+        assert said == [
+            "the store has one view of each clip: nothing is augmented (painlab extract --views)."
+        ]
+        said.clear()
+        plan_run(planted_store(tmp_path / "two", views=2), out=tmp_path / "b", **given)
+        assert said == []
 
     def test_a_subject_without_a_clip_of_the_task_is_told(self, tmp_path):
         store = planted_store(tmp_path, people=3)
