@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CACHES_KEPT = 3  # so that going back to another branch costs nothing
 
 # What a chapter's output depends on besides its text, as patterns from the top of the checkout.
-INPUTS = ("painlab/**/*", "data/results/**/*", "requirements.txt")
+INPUTS = ("painlab/**/*", "data/features/**/*", "data/results/**/*", "requirements.txt")
 
 
 def input_files(root: Path = ROOT) -> list[Path]:
