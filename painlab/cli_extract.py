@@ -96,7 +96,7 @@ def _extract(options) -> None:
             f"{RENDERED}... are; choose others."
         )
     device = choose_device(options.device)
-    samples = _chosen(options, _rendered(options.data) if rendered else _there(options.data))
+    samples = _chosen(options, rendered_clips(options.data) if rendered else _there(options.data))
     model = load_model(options.weights or FACES, device=device)
     store = extract_features(
         model, samples, options.store, aligner=options.landmarks, views=options.views,
@@ -122,8 +122,12 @@ def _there(data: str):
     return Manifest(data) if Path(data).is_file() else BioVid(data)
 
 
-def _rendered(data: str):
-    """The clips that ``synthpain:...`` names."""
+def rendered_clips(data: str):
+    """The clips that ``synthpain:...`` names.
+
+    Raises:
+        DataError: where it names none.
+    """
     from painlab.datasets.synthpain.dataset import PRESETS, SynthPain
     from painlab.errors import DataError
 

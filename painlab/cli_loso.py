@@ -8,6 +8,7 @@ import json
 import sys
 from pathlib import Path
 
+from painlab.cli_extract import rendered_clips
 from painlab.cli_jobs import JOBS_STAY, add_job_options, cluster_of, refuse_beside_jobs
 
 HELP = "train and test a model a subject, each without that subject (the paper's Table II)"
@@ -64,6 +65,11 @@ def add_loso(commands) -> None:
         help="shuffle each subject's labels: what can learn nothing must stay at chance",
     )  # fmt: skip
     command.add_argument(
+        "--oracle", metavar="synthpain:...",
+        help="where the store is of rendered faces, which ones (as painlab extract was told): also "
+        "tell what can be known of these clips from the true movements",
+    )  # fmt: skip
+    command.add_argument(
         "--keep-models", action="store_true", help="also keep the trained model of each fold"
     )
     command.add_argument("--checkpoint-seconds", type=float, default=60.0, help=argparse.SUPPRESS)
@@ -79,6 +85,7 @@ def _loso(options) -> None:
     from painlab.training.store import FeatureStore
 
     store = FeatureStore(options.store)
+    drawn = rendered_clips(options.oracle) if options.oracle else None
     if options.out is None:
         options.out = options.store.with_name(options.store.resolve().name + "-loso")
     results, missing = [], []
@@ -94,7 +101,7 @@ def _loso(options) -> None:
         results.append(result)
         if not options.json:
             print(result.report() + "\n", flush=True)
-    _print_all(options, results)
+    _print_all(options, results, None if drawn is None else _oracle(drawn, results))
     if missing:
         raise PainLabError(" ".join(missing))
 
@@ -146,15 +153,30 @@ def _tasks(options, store):
         yield task, partial(submit_groups, run, cluster, **how)
 
 
-def _print_all(options, results) -> None:
+def _oracle(data, results) -> dict[str, float]:
+    """What can be known of the clips, by task."""
+    from painlab.datasets.synthpain.oracle import oracle_of
+    from painlab.datasets.tasks import TASKS
+    from painlab.errors import DataError
+
+    drawn = {(sample.subject, sample.sample_name) for sample in data}
+    for result in results:
+        if not drawn >= set(zip(result.subjects, result.sample_names, strict=True)):
+            raise DataError(f"--oracle: {data!r} are not the clips of the store.")
+    return {result.task: oracle_of(data, task=TASKS[result.task]) for result in results}
+
+
+def _print_all(options, results, oracle: dict[str, float] | None) -> None:
     from painlab.training.tables import as_text, table_ii
 
     if options.json:
         told = [_as_json(r, options.out / r.task / "result.json") for r in results]
+        for result in told:
+            result["oracle"] = (oracle or {}).get(result["task"])
         print(json.dumps(told, ensure_ascii=False, indent=2))
         return
     if results:
-        print(as_text(table_ii(results)))
+        print(as_text(table_ii(results, oracle=oracle)))
         print(f"\nwritten: {options.out}")
 
 

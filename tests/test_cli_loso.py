@@ -5,10 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+import painlab as pl
 from painlab.cli import main
+from painlab.datasets.synthpain.oracle import oracle_of
 from painlab.training import loso
 from painlab.training.results import LosoResult
+from painlab.training.store import FeatureStore, StoredClip
 
 sys.path.insert(0, str(Path(__file__).parent / "training"))
 from planted import planted_store
@@ -115,6 +119,37 @@ def test_one_subject_left_out(call, store, tmp_path):
     status, text, err = call(*given, "--json")
     assert (status, err) == (0, [])
     assert json.loads(text)[0]["intervals"] is None
+
+
+def test_the_oracle_of_other_clips_is_refused(call, store, tmp_path):
+    given = [store, "--task=NP-P4", *FAST, "--out", tmp_path / "o", "--quiet"]
+    status, _, err = call(*given, "--oracle=synthpain:tiny")
+    assert (status, len(err)) == (1, 1)
+    assert "are not the clips of the store" in err[0]
+    assert call(*given, "--oracle=synthpain:huge")[0] == 1
+
+
+def test_the_oracle_stands_below(call, tmp_path):
+    data = pl.SynthPain(subjects=4, per_level=1, frames=12)
+    store = FeatureStore.begin(tmp_path / "s", {"model": "none"})
+    for who in data.subjects:
+        clips = [
+            StoredClip(who, s.level, s.sample_name, "x", 12)
+            for s in data
+            if s.subject == who and s.level in (0, 4)
+        ]
+        store.put(
+            f"{who}.safetensors", clips, features=torch.randn(2, 1, 12, 8),
+            found=torch.ones(2, 12, dtype=torch.bool),
+        )  # fmt: skip
+    given = [tmp_path / "s", "--task=NP-P4", *FAST, "--oracle=synthpain:tiny", "--quiet"]
+    status, text, _ = call(*given)
+    assert status == 0
+    (row,) = [line.split() for line in text.splitlines() if line.startswith("oracle")]
+    expected = oracle_of(data, task=pl.TASKS["NP-P4"])
+    assert row == ["oracle,", "Acc.", f"{100 * expected:.2f}"]
+    (told,) = json.loads(call(*given, "--json")[1])
+    assert told["oracle"] == expected
 
 
 @pytest.mark.parametrize(

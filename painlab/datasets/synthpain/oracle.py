@@ -12,6 +12,7 @@ import numpy as np
 
 from painlab.datasets.splits import leave_one_subject_out
 from painlab.datasets.synthpain.curves import SECONDS
+from painlab.datasets.synthpain.dataset import SynthPain
 from painlab.datasets.tasks import Sample, Task
 from painlab.errors import DataError
 from painlab.typing import Float, Int
@@ -78,6 +79,16 @@ def oracle_accuracy(
         )
         for name in CLASSIFIERS
     }
+
+
+def oracle_of(data: SynthPain, *, task: Task) -> float:
+    """The oracle's accuracy on a task, on the very clips of a data set.
+
+    Raises as `oracle_predictions` does.
+    """
+    samples = task.select(data)
+    features = np.array([motion_features(data.motion(sample).actions) for sample in samples])
+    return max(oracle_accuracy(features, samples, task=task).values())
 
 
 def _classifier(name: str):
