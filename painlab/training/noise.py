@@ -48,7 +48,7 @@ def mix(x: Int[Tensor, "..."]) -> Int[Tensor, "..."]:
 class FoldNoise:
     """What is dropped in each fold: a function of the run's seed, the fold, the step and the place.
 
-    Set `step` before each step.
+    Set ``step`` before each step of the training.
 
     Args:
         seed: of the run.
