@@ -72,7 +72,13 @@ PLANS = {
     ),
     "small": Plan(data=PRESETS["small"], **QUICK),
     # the oracle of the full set takes 20 minutes: tests/benchmarks/bench_oracle.py has recorded it
-    "full": Plan(data=PRESETS["full"], compared=(), oracle=False),
+    # and its clips have one view, so that nothing is augmented
+    "full": Plan(
+        data=PRESETS["full"],
+        training=replace(TrainingConfig.paper(), augmentations=()),
+        compared=(),
+        oracle=False,
+    ),
 }
 
 
@@ -203,9 +209,7 @@ def loso(
     stride: int = 1, permute: int | None = None,
 ) -> LosoResult:  # fmt: skip
     """A run to its end, or on from where it was."""
-    folder = options.work / f"{name}-stride-{stride}" / task
-    if options.task:  # of another store
-        folder = folder.with_name(f"{task}-alone")
+    folder = folder_of(options, name, task, stride)
     run = plan_run(
         store, task=task, out=folder, config=plan.training, temporal=plan.temporal,
         stride=stride, permute=permute, device=options.device, say=say,
@@ -220,6 +224,12 @@ def loso(
     add(options, "loso", told(result), name, f"stride {stride}", task)
     compare(options, plan, result, name, task, stride)
     return result
+
+
+def folder_of(options, name: str, task: str, stride: int) -> Path:
+    """Of a run; a task alone has another store than all of them, and so other runs."""
+    alone = "-alone" if options.task else ""
+    return options.work / f"{name}-stride-{stride}" / f"{task}{alone}"
 
 
 def told(result: LosoResult) -> dict:
@@ -241,7 +251,7 @@ def compare(options, plan: Plan, result: LosoResult, name: str, task: str, strid
     """Differences with paired intervals, where both sides are there."""
 
     def other(name: str, task: str, stride: int) -> LosoResult | None:
-        path = options.work / f"{name}-stride-{stride}" / task / "result.json"
+        path = folder_of(options, name, task, stride) / "result.json"
         return LosoResult.load(path) if path.exists() else None
 
     if name != "pre-trained":
@@ -268,12 +278,12 @@ def time_inference(options, plan: Plan, stride: int) -> None:
     ).eval()
     temporal, size = temporal.to(options.device), tnt.config.image_size
     images = torch.zeros(frames, 3, size, size, device=options.device)
-    taken = []
+    at_once, taken = 8 if options.device.type == "cpu" else 32, []  # as `predict` does
     with torch.inference_mode():
         for _ in range(6):
             wait(options.device)
             begin = time.perf_counter()
-            temporal(torch.cat([tnt(part) for part in images.split(32)])[None])
+            temporal(torch.cat([tnt(part) for part in images.split(at_once)])[None])
             wait(options.device)
             taken.append(1000 * (time.perf_counter() - begin))
     add(options, "milliseconds of a clip", sorted(taken[1:])[2], str(frames))

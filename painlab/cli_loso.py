@@ -85,7 +85,7 @@ def _loso(options) -> None:
     from painlab.training.store import FeatureStore
 
     store = FeatureStore(options.store)
-    drawn = rendered_clips(options.oracle) if options.oracle else None
+    drawn = _drawn(options, store) if options.oracle else None
     if options.out is None:
         options.out = options.store.with_name(options.store.resolve().name + "-loso")
     results, missing = [], []
@@ -139,8 +139,11 @@ def _tasks(options, store):
     runs = [
         plan_run(
             store, task=task, out=options.out / task, **given,
-            folds_at_once=options.folds_at_once
-            or folds_of_a_job(store, TASKS[task], jobs=cluster.jobs, subjects=options.subjects),
+            folds_at_once=folds_of_a_job(
+                store, TASKS[task], jobs=cluster.jobs, subjects=options.subjects
+            )
+            if options.folds_at_once is None
+            else options.folds_at_once,
         )
         for task in names
     ]  # fmt: skip
@@ -153,16 +156,24 @@ def _tasks(options, store):
         yield task, partial(submit_groups, run, cluster, **how)
 
 
+def _drawn(options, store):
+    """The rendered clips that the store's features are of."""
+    from painlab.errors import DataError
+
+    data = rendered_clips(options.oracle)
+    names = {(sample.subject, sample.sample_name) for sample in data}
+    held = {(clip.subject, clip.sample_name) for clip in store.clips}
+    frames = -(-data.settings.frames // store.made_from.get("stride", 1))
+    if not names >= held or {clip.frames for clip in store.clips} != {frames}:
+        raise DataError(f"--oracle {options.oracle}: {data!r} are not the clips of {store.root}.")
+    return data
+
+
 def _oracle(data, results) -> dict[str, float]:
     """What can be known of the clips, by task."""
     from painlab.datasets.synthpain.oracle import oracle_of
     from painlab.datasets.tasks import TASKS
-    from painlab.errors import DataError
 
-    drawn = {(sample.subject, sample.sample_name) for sample in data}
-    for result in results:
-        if not drawn >= set(zip(result.subjects, result.sample_names, strict=True)):
-            raise DataError(f"--oracle: {data!r} are not the clips of the store.")
     return {result.task: oracle_of(data, task=TASKS[result.task]) for result in results}
 
 

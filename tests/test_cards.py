@@ -11,7 +11,8 @@ import torch
 
 import painlab as pl
 from painlab.alignment.embedded import EmbeddedLandmarks
-from painlab.framework import FACES, PAIN
+from painlab.framework import FACES, PAIN, model_digest
+from painlab.training.store import FeatureStore
 
 DATA = Path(__file__).parents[1] / "data"
 ACTIONS = {
@@ -139,6 +140,13 @@ def test_the_pain_model_is_the_one_that_was_measured():
     assert json.loads(about["settings"]) == told["config"]
     assert about["commit"] == told["commit"]
     assert about["spatial"] == FACES
+
+
+def test_what_was_made_with_the_shipped_features_names_them():
+    """Another TNT needs another pain model, other stored features, and other results."""
+    shipped = model_digest(pl.load_model(FACES))
+    assert pl.load_model(PAIN).about["spatial_digest"] == shipped
+    assert FeatureStore(DATA / "features" / "synthpain-small").made_from["model"] == shipped
 
 
 if __name__ == "__main__":

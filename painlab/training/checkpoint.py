@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from painlab.errors import WeightsError
-from painlab.weights import write_tensors
+from painlab.weights import digest, write_tensors
 
 
 def write_checkpoint(
@@ -42,6 +42,7 @@ def write_checkpoint(
         "settings": json.dumps(settings, sort_keys=True),
         "history": json.dumps(history or []),
     }
+    metadata["sha256"] = digest(tensors, metadata)  # safetensors notices no value that has changed
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -74,6 +75,8 @@ def read_checkpoint(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         step, history = int(metadata["step"]), json.loads(metadata["history"])
         was = json.loads(metadata["settings"])
+        if metadata.pop("sha256", None) != digest(tensors, metadata):
+            raise ValueError("its numbers do not add up")
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise WeightsError(
             f"{path}: this checkpoint cannot be read ({error}); remove it to begin anew."

@@ -30,7 +30,7 @@ def aligned_faces(
         sample: the clip.
         aligner: of pictures of ``size`` pixels; "truth" takes the landmarks of the head drawn.
         size: pixels of a side of the pictures.
-        stride: every how manieth frame is taken.
+        stride: how far apart the frames are that are taken.
         frames: of the clip, before the stride; what is longer is cut.
         device: where clips are rendered and where the pictures come to lie.
 

@@ -59,7 +59,8 @@ def extract_features(
             None for "auto"; or "truth" for a `SynthPain`, whose landmarks are known.
         views: how many times each clip is looked at: once as it is, then under another augmentation
             (`augment_clip`) each time, the same for all of its frames.
-        stride: every how manieth frame is taken; 1, 2, 3, 4 leave 138, 69, 46, 35 of 138.
+        stride: how far apart the frames are that are taken: 1, 2, 3, 4 leave 138, 69, 46, 35 of
+            138.
         frames: of a clip, before the stride; what is longer is cut.
         seed: of the augmentations.
         half_precision: matrix products of the model in bfloat16, which a GPU does several times

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from painlab.config import TemporalConfig, TrainingConfig
 from painlab.datasets.subjects import Subjects, choose_subjects
-from painlab.datasets.tasks import Task
+from painlab.datasets.tasks import Task, counted
 from painlab.devices import choose_device
 from painlab.errors import DataError, PainLabError
 from painlab.framework import save_model
@@ -71,8 +71,8 @@ def train_loso(
         config: of the training; by default Table I.
         temporal: of the models; frames, channels and classes are taken from store and task.
         subjects: only the folds that leave out these: names, or a text file of them.
-        stride: every how manieth of the store's frames is taken (paper IV-B): a frame's feature
-            depends on no other frame, so that one store serves all.
+        stride: how far apart the frames are that are taken of the store's (paper IV-B): a frame's
+            feature depends on no other frame, so that one store serves all.
         permute: a seed with which the labels of each subject are shuffled among its clips, to see
             that a model that can learn nothing stays at chance.
         folds_at_once: how many folds are trained together; by default as many as fit.

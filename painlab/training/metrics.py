@@ -124,7 +124,8 @@ def metric_intervals(
 ) -> dict[str, tuple[float, float]]:
     """Low and high end of the 95 % interval of each metric, by `resampled_metrics`.
 
-    It tells how the score of these trained models varies with the people they are tested on. How it
+    With a dozen people it is somewhat too narrow, as the percentiles of a bootstrap are. It tells
+    how the score of these trained models varies with the people they are tested on. How it
     varies from training to training, with other seeds, is not in it.
 
     Args and errors are those of `resampled_metrics`.

@@ -69,8 +69,10 @@ class FoldNoise:
             shape: without the fold axis.
         """
         count = torch.Size(shape).numel()
-        words = torch.tensor([self.step, place], dtype=torch.int32, device=self.keys.device)
-        low, high = mix(self.keys ^ mix(words))[..., None].unbind(1)  # f 1 each
+        # numbers of Python's, since copying a tensor to a GPU would wait for it
+        step, place = mix(torch.tensor([self.step, place], dtype=torch.int32)).tolist()
+        low = mix(self.keys[:, :1] ^ step)  # f 1
+        high = mix(self.keys[:, 1:] ^ place)  # f 1
         index = torch.arange(-(-count // 2), dtype=torch.int32, device=self.keys.device)
         drawn = mix((index + low) ^ high)  # two numbers in each
         return drawn.view(torch.int16).view(len(low), -1)[:, :count].view(-1, *shape)

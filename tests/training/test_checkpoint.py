@@ -82,3 +82,17 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path, damage):
     with pytest.raises(WeightsError, match="cannot be read") as error:
         read_checkpoint(path, model=model, optimizer=optimizer, settings={})
     assert "\n" not in str(error.value)
+
+
+def test_a_changed_bit_is_noticed(tmp_path):
+    model, optimizer = make()
+    train(model, optimizer, range(2))
+    path = tmp_path / "a.safetensors"
+    write_checkpoint(path, model=model, optimizer=optimizer, step=2, settings={})
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    before = [p.clone() for p in model.parameters()]
+    with pytest.raises(WeightsError, match=r"numbers do not add up.*remove it"):
+        read_checkpoint(path, model=model, optimizer=optimizer, settings={})
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
