@@ -272,6 +272,8 @@ def compare(options, plan: Plan, result: LosoResult, name: str, task: str, strid
 def time_inference(options, plan: Plan, stride: int) -> None:
     """Milliseconds of one clip at so many frames: TNT on each frame, then the temporal module."""
     frames = -(-plan.data.frames // stride)
+    if str(frames) in there(options)[0].get("milliseconds of a clip", {}):
+        return  # another time would be another figure
     tnt = spatial(plan).to(options.device)
     temporal = TemporalTransformer(
         TemporalConfig(**{**asdict(plan.temporal), "frames": frames, "dim": tnt.config.dim})
@@ -296,21 +298,11 @@ def wait(device: torch.device) -> None:
 
 
 def add(options, what: str, value, *keys: str) -> None:
-    """Put a figure into the result's file, beside those that are there from the same plan."""
-    plan = PLANS[options.preset]
-    config = {
-        "preset": options.preset,
-        "data": asdict(plan.data),
-        "training": asdict(plan.training),
-        "temporal": asdict(plan.temporal),
-        "weights": FACES if plan.spatial is None else "untrained",
-    }
-    path, figures, seconds = options.output / f"loso_{options.preset}.json", {}, 0.0
-    if path.exists():
-        there = read_result(path)
-        same = there["config"] == json.loads(json.dumps(config))
-        if same:
-            figures, seconds = there["figures"], there["seconds"]
+    """Put a figure into the result's file, beside those that are there from the same plan.
+
+    Where it stands there already nothing is written: when and by what it was made stays true.
+    """
+    figures, seconds = there(options)
     place = figures
     for key in (what, *keys)[:-1]:
         place = place.setdefault(key, {})
@@ -320,8 +312,40 @@ def add(options, what: str, value, *keys: str) -> None:
         value += place.get(last, 0.0)  # of all calls
     elif isinstance(value, dict) and last not in place:
         seconds += value.get("seconds") or 0.0
+    if place.get(last) == json.loads(json.dumps(value)):
+        return
     place[last] = value
-    write_result(path, figures, config=config, seconds=seconds, device=str(options.device))
+    write_result(
+        path_of(options), figures, config=config_of(options), seconds=seconds,
+        device=str(options.device),
+    )  # fmt: skip
+
+
+def there(options) -> tuple[dict, float]:
+    """The figures that this plan has in its file, and the seconds they took."""
+    path = path_of(options)
+    if path.exists():
+        result = read_result(path)
+        if result["config"] == json.loads(json.dumps(config_of(options))):
+            return result["figures"], result["seconds"]
+    return {}, 0.0
+
+
+def path_of(options) -> Path:
+    """Where the results go."""
+    return options.output / f"loso_{options.preset}.json"
+
+
+def config_of(options) -> dict:
+    """What decides the figures, but for the store."""
+    plan = PLANS[options.preset]
+    return {
+        "preset": options.preset,
+        "data": asdict(plan.data),
+        "training": asdict(plan.training),
+        "temporal": asdict(plan.temporal),
+        "weights": FACES if plan.spatial is None else "untrained",
+    }
 
 
 def say(text: str) -> None:

@@ -158,8 +158,9 @@ def train_folds(
     models = [first_model(name, temporal, seed=config.seed, dtype=dtype) for name in names]
     model = stack(models, noise=noise).to(device).train()
     optimizer = make_optimizer(
-        model, learning_rate=config.learning_rate, weight_decay=config.weight_decay, folds=True
-    )
+        model, learning_rate=config.learning_rate, weight_decay=config.weight_decay, folds=True,
+        fused=device.type == "cuda" or None,
+    )  # fmt: skip
     of_epoch, total = steps
     warm_up = config.warm_up_epochs * of_epoch
     done, history = 0, []

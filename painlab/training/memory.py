@@ -9,6 +9,7 @@ from painlab.config import TemporalConfig, TrainingConfig
 from painlab.training.fold_training import TaskData, first_model, fold_losses
 from painlab.training.folds import stack
 from painlab.training.noise import FoldNoise
+from painlab.training.recipe import half_precision
 
 SHARE = 0.6  # of the free memory; the rest is for what operations need while they run
 PER_PARAMETER = 4  # tensors: itself, its gradient and AdamW's two moments
@@ -32,10 +33,10 @@ def bytes_of_fold(data: TaskData, temporal: TemporalConfig, config: TrainingConf
         kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        losses = fold_losses(
-            model(features, mask=found), data.labels[row][None], label_smoothing=0.0
-        )
+    half = half_precision(device, wanted=config.half_precision)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), half:
+        logits = model(features, mask=found)
+        losses = fold_losses(logits, data.labels[row][None], label_smoothing=0.0)
     parameters = sum(p.numel() * p.element_size() for p in model.parameters())
     weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
     del losses
