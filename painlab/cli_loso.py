@@ -51,7 +51,8 @@ def add_loso(commands) -> None:
     command.add_argument("--seed", metavar="N", type=int, help="of all that is random (default: 0)")
     command.add_argument(
         "--subjects", metavar="FILE", type=Path,
-        help="only the folds that leave out these: a text file, one name a line",
+        help="only the folds that leave out these: a text file, one name a line (a run keeps the "
+        "folds that it was begun with)",
     )  # fmt: skip
     command.add_argument(
         "--folds-at-once", metavar="N", type=int, help="(default: as many as fit into memory)"
