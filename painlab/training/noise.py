@@ -45,6 +45,20 @@ def mix(x: Int[Tensor, "..."]) -> Int[Tensor, "..."]:
     return x ^ (x >> 16 & HALF)
 
 
+def mix_number(x: int) -> int:
+    """`mix` of one number, with an int32's sign.
+
+    Example:
+        >>> mix_number(7) == mix(torch.tensor(7, dtype=torch.int32)).item()
+        True
+    """
+    word = 2**32 - 1
+    x = (x ^ x >> 16) * 0x7FEB352D & word
+    x = (x ^ x >> 15) * 0x846CA68B & word
+    x ^= x >> 16
+    return x - (x >> 31 << 32)
+
+
 class FoldNoise:
     """What is dropped in each fold: a function of the run's seed, the fold, the step and the place.
 
@@ -70,9 +84,8 @@ class FoldNoise:
         """
         count = torch.Size(shape).numel()
         # numbers of Python's, since copying a tensor to a GPU would wait for it
-        step, place = mix(torch.tensor([self.step, place], dtype=torch.int32)).tolist()
-        low = mix(self.keys[:, :1] ^ step)  # f 1
-        high = mix(self.keys[:, 1:] ^ place)  # f 1
+        low = mix(self.keys[:, :1] ^ mix_number(self.step))  # f 1
+        high = mix(self.keys[:, 1:] ^ mix_number(place))  # f 1
         index = torch.arange(-(-count // 2), dtype=torch.int32, device=self.keys.device)
         drawn = mix((index + low) ^ high)  # two numbers in each
         return drawn.view(torch.int16).view(len(low), -1)[:, :count].view(-1, *shape)

@@ -10,7 +10,7 @@ import torch
 
 import painlab as pl
 from painlab.config import TNTConfig
-from painlab.training import rendered
+from painlab.training import clock, rendered
 from painlab.training.presets import PRESETS
 from painlab.weights import read_weights
 
@@ -136,13 +136,13 @@ def test_its_presets_are_those_of_pretraining(script):
 
 def test_the_clock_stops_before_its_time_is_up(script, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(script.time, "monotonic", lambda: now[0])
-    clock = script.Clock(50)
+    monkeypatch.setattr(clock.time, "monotonic", lambda: now[0])
+    watch = script.Clock(50)
     for now[0] in (110.0, 120.0, 130.0, 140.0):  # another ten seconds would just do
-        clock.kept()
+        watch.kept()
     now[0] = 141.0
-    clock.kept()
+    watch.kept()
     now[0] = 147.0
     with pytest.raises(script.TimeUpError, match="47 s"):
-        clock.kept()
+        watch.kept()
     script.Clock(None).kept()
