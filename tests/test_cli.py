@@ -79,9 +79,9 @@ def test_predict_prints_a_table(painlab, video):
     assert "learned from rendered faces" in done.stdout
     assert "never seen a person in pain" in done.stdout
     assert "not a medical device" in done.stdout
-    assert "none in 4 to 5" in done.stdout
-    assert "10 of 12" in done.stdout
-    assert "12/12" in done.stderr  # the progress bar
+    assert "none in 1 (counted from 0, 6.25 a second)" in done.stdout
+    assert "2 of 3" in done.stdout
+    assert "3/3" in done.stderr  # the progress bar
 
 
 def test_predict_prints_json_and_nothing_else(painlab, video, weights):
