@@ -118,7 +118,7 @@ def test_installed_alone_it_predicts(wheel, tmp_path):
 
     from skimage.data import astronaut
 
-    write_video(tmp_path / "face.mp4", np.stack([astronaut()] * 3), fps=25)
+    write_video(tmp_path / "face.mp4", np.stack([astronaut()] * 12), fps=25)
     done = subprocess.run(
         [empty / "bin" / "painlab", "predict", "face.mp4", "--json", "--quiet"],
         cwd=tmp_path,
