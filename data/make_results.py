@@ -126,7 +126,7 @@ def make(options) -> None:
     if wanted in (None, "table-ii"):
         for task in plan.tasks:
             loso(options, plan, store, task)
-            if plan.oracle:
+            if plan.oracle and task not in there(options)[0].get("oracle", {}):
                 add(options, "oracle", oracle_of(drawn(plan), task=TASKS[task]), task)
     if wanted in (None, "compared"):
         for task in plan.compared:

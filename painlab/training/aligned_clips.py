@@ -54,13 +54,10 @@ class AlignedClips:
     ):
         require_whole(stride=stride, frames=frames)
         self.folder, self.samples, self.say = Path(folder), samples, say
-        self._aligner = features._aligner(aligner, model, samples)
-        how = (
-            {"landmarks": "truth"} if self._aligner == "truth" else dict(self._aligner.description)
-        )
+        self._aligner = features.aligner_for(aligner, model, samples)
         size, self._device = model.config.image_size, model.class_token.device
         self._how = {"size": size, "stride": stride, "frames": frames}
-        self.made_from = {"aligner": how, **self._how}
+        self.made_from = {"aligner": features.how_aligned(self._aligner), **self._how}
         self._seen: set[Path] = set()  # files that were compared with what they should be
         self._lock = Lock()  # an aligner follows one face at a time
 

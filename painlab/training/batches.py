@@ -12,6 +12,25 @@ __all__ = ["FaceBatch", "Faces", "in_order"]
 T = TypeVar("T")
 
 
+def parts_of_passes(places: range, *, clips: int) -> Iterator[tuple[int, slice]]:
+    """Where a part of an endless stream of passes over so many clips lies.
+
+    Args:
+        places: of the stream, counted from the start of the first pass.
+        clips: of a pass.
+
+    Returns:
+        The number of each pass that it touches, and which of the pass's places belong to it.
+
+    Example:
+        >>> list(parts_of_passes(range(5, 9), clips=7))
+        [(0, slice(5, 7, None)), (1, slice(0, 2, None))]
+    """
+    for number in range(places.start // clips, (places.stop - 1) // clips + 1):
+        start = number * clips
+        yield number, slice(max(places.start - start, 0), min(places.stop - start, clips))
+
+
 def in_order(make: Callable[[int], T], steps: range, *, workers: int) -> Iterator[T]:
     """``make(step)`` of each step in turn, up to ``workers`` of them made ahead in threads.
 

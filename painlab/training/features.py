@@ -80,17 +80,18 @@ def extract_features(
     from tqdm import tqdm
 
     model = _model(model)
-    aligner = _aligner(aligner, model, samples)
+    aligner = aligner_for(aligner, model, samples)
     if not len(samples):
         raise DataError("extract_features: there is no sample to extract features of.")
     for name, number in (("views", views), ("stride", stride), ("frames", frames)):
         if number < 1:
             raise DataError(f"{name}={number}: give a whole number above 0.")
-    how = {"views": views, "seed": seed, "stride": stride, "frames": frames}
+    how = {"model": model_digest(model), "aligner": how_aligned(aligner)}
+    how |= {"views": views, "seed": seed, "stride": stride, "frames": frames}
     half = _half(half_precision, model, Path(store))
     if half:  # a store without the word was made in the model's own type
         how["precision"] = "bfloat16"
-    begun = FeatureStore.begin(store, {**_made_from(model, aligner), **how})
+    begun = FeatureStore.begin(store, how)
     _refuse_other_levels(begun, samples)
     device, size = model.class_token.device, model.config.image_size
     programs = programs_digest()
@@ -157,7 +158,12 @@ def _model(model: nn.Module | str | Path | None) -> TNT:
     return loaded
 
 
-def _aligner(aligner, model: TNT, samples) -> FaceAligner | str:
+def aligner_for(aligner, model: TNT, samples) -> FaceAligner | str:
+    """The aligner of `extract_features`, which makes pictures of the model's size, or "truth".
+
+    Raises:
+        PainLabError: where it does not fit the model or the samples.
+    """
     size = model.config.image_size
     if aligner == "truth":
         if not isinstance(samples, SynthPain) or samples.root is not None:
@@ -176,9 +182,9 @@ def _aligner(aligner, model: TNT, samples) -> FaceAligner | str:
     return aligner
 
 
-def _made_from(model: TNT, aligner: FaceAligner | str) -> dict:
-    how = {"landmarks": "truth"} if aligner == "truth" else aligner.description
-    return {"model": model_digest(model), "aligner": dict(how)}
+def how_aligned(aligner: FaceAligner | str) -> dict:
+    """What stores and weights tell of an aligner."""
+    return {"landmarks": "truth"} if aligner == "truth" else dict(aligner.description)
 
 
 def _half(wanted: bool | None, model: TNT, store: Path) -> bool:

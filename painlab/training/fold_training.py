@@ -19,6 +19,7 @@ from painlab.config import TemporalConfig, TrainingConfig
 from painlab.datasets.splits import leave_one_subject_out
 from painlab.errors import PainLabError
 from painlab.temporal.transformer import TemporalTransformer
+from painlab.training.batches import parts_of_passes
 from painlab.training.checkpoint import read_checkpoint, write_checkpoint
 from painlab.training.folds import clip_gradients, stack
 from painlab.training.noise import FoldNoise, generator_of, seed_of
@@ -85,14 +86,14 @@ def draw_batches(
     from this stream: all are full, and one may hold the end of a pass and the start of the next.
     """
     clips = len(fold.train)
-    first, last = steps.start * batch // clips, (steps.stop * batch - 1) // clips
     rows, chosen = [], []
-    for number in range(first, last + 1):
+    for number, part in parts_of_passes(
+        range(steps.start * batch, steps.stop * batch), clips=clips
+    ):
         generator = generator_of(seed, fold.name, "batches", number)
-        rows.append(fold.train[torch.randperm(clips, generator=generator)])
-        chosen.append(torch.randint(views, (clips,), generator=generator))
-    cut = slice(steps.start * batch - first * clips, steps.stop * batch - first * clips)
-    return torch.cat(rows)[cut].view(-1, batch), torch.cat(chosen)[cut].view(-1, batch)
+        rows.append(fold.train[torch.randperm(clips, generator=generator)[part]])
+        chosen.append(torch.randint(views, (clips,), generator=generator)[part])
+    return torch.cat(rows).view(-1, batch), torch.cat(chosen).view(-1, batch)
 
 
 def first_model(

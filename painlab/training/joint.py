@@ -24,7 +24,7 @@ from painlab.datasets.tasks import Sample, Task, counted
 from painlab.errors import DataError, PainLabError
 from painlab.framework import PainFramework, evaluating, save_model
 from painlab.training.augment import augment_clip
-from painlab.training.batches import in_order
+from painlab.training.batches import in_order, parts_of_passes
 from painlab.training.checkpoint import read_checkpoint, write_checkpoint
 from painlab.training.memory import is_out_of_memory
 from painlab.training.noise import generator_of, seed_of
@@ -296,10 +296,9 @@ def _together(
 def _draw(step: int, *, clips: int, config: TrainingConfig) -> list[tuple[int, int]]:
     """Which clips a step learns from, each with the number of the pass that it belongs to."""
     drawn, places = [], range(step * config.batch, (step + 1) * config.batch)
-    for number in range(places.start // clips, places[-1] // clips + 1):
+    for number, part in parts_of_passes(places, clips=clips):
         order = torch.randperm(clips, generator=generator_of(config.seed, "joint pass", number))
-        here = order[max(places.start - number * clips, 0) : places.stop - number * clips]
-        drawn += [(row, number) for row in here.tolist()]
+        drawn += [(row, number) for row in order[part].tolist()]
     return drawn
 
 

@@ -1,6 +1,5 @@
 """Leave one subject out with both parts trained, fold after fold, and what it costs."""
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -28,6 +27,7 @@ from painlab.training.joint import (
     train_jointly,
 )
 from painlab.training.json_files import write_json
+from painlab.training.shards import plain_name
 from painlab.typing import Float, Int
 
 HELD_OUT = "held_out.json"
@@ -152,8 +152,7 @@ def train_folds_jointly(
     results, taken = [], []
     for number, (train, test) in enumerate(splits, 1):
         subject, start = test[0].subject, time.perf_counter()
-        # a name may hold any letter
-        folder = Path(out) / f"fold-{hashlib.sha256(subject.encode()).hexdigest()[:12]}"
+        folder = Path(out) / f"fold-{plain_name(subject)}"
         before = f"fold {number} of {len(splits)}, without {subject}: "
         finished = (folder / HELD_OUT).is_file()
         result = train_fold_jointly(

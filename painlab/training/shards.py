@@ -20,9 +20,14 @@ def shards_of(samples: Sequence[Sample]) -> Iterator[tuple[str, list[Sample]]]:
         of[sample.subject].append(sample)
     for subject in sorted(of):
         clips = sorted(of[subject], key=lambda sample: (sample.level, sample.sample_name))
-        plain = hashlib.sha256(subject.encode()).hexdigest()[:12]  # a name may hold any letter
         for start in range(0, len(clips), CLIPS_A_SHARD):
-            yield f"{plain}-{start // CLIPS_A_SHARD:03d}.safetensors", clips[start:][:CLIPS_A_SHARD]
+            name = f"{plain_name(subject)}-{start // CLIPS_A_SHARD:03d}.safetensors"
+            yield name, clips[start:][:CLIPS_A_SHARD]
+
+
+def plain_name(subject: str) -> str:
+    """What a subject's files are called: a name may hold any letter, these are digits."""
+    return hashlib.sha256(subject.encode()).hexdigest()[:12]
 
 
 def clip_with_source(samples: Sequence[Sample], sample: Sample, *, programs: str) -> StoredClip:
