@@ -28,13 +28,12 @@ from painlab.datasets.synthpain.oracle import oracle_of
 from painlab.datasets.synthpain.settings import PRESETS, Settings, programs_digest
 from painlab.datasets.tasks import TASKS
 from painlab.devices import choose_device
-from painlab.errors import PainLabError
 from painlab.figures.results import read_result
 from painlab.framework import FACES, load_model
 from painlab.spatial.tnt import TNT
 from painlab.temporal.transformer import TemporalTransformer
 from painlab.training.clip_faces import aligned_faces
-from painlab.training.clock import COME_AGAIN, Clock, TimeUpError
+from painlab.training.clock import Clock, status_of
 from painlab.training.embeddings import mean_colour, small_pixels, untrained
 from painlab.training.features import extract_features
 from painlab.training.loso import gather, plan_run, train_groups
@@ -100,23 +99,12 @@ def main(arguments: list[str] | None = None) -> int:
     options.work = options.work / options.preset
     options.work.mkdir(parents=True, exist_ok=True)
     options.clock = Clock(options.seconds)
-    try:
-        options.device = choose_device(options.device)
-        make(options)
-    except TimeUpError as passed:
-        say(f"Stopped after {passed} with all of it kept in {options.work}: come again.")
-        return COME_AGAIN
-    except KeyboardInterrupt:
-        say(f"Stopped; the same command goes on from what is kept in {options.work}.")
-        return 130
-    except PainLabError as error:
-        print(f"make_results: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return status_of(lambda: make(options), program="make_results", folder=options.work)
 
 
 def make(options) -> None:
     """Features, then Table II, then what is compared with it, then Table III."""
+    options.device = choose_device(options.device)
     plan = PLANS[options.preset]
     if options.task:
         compared = tuple(task for task in plan.compared if task == options.task)

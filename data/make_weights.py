@@ -26,8 +26,7 @@ import torch
 
 from painlab.config import LandmarkNetConfig
 from painlab.devices import choose_device, count_cores
-from painlab.errors import PainLabError
-from painlab.training.clock import COME_AGAIN, Clock, TimeUpError
+from painlab.training.clock import Clock, status_of
 from painlab.training.kept import KeptPortraits
 from painlab.training.landmarks import LandmarkTraining, train_landmarks
 from painlab.training.presets import preset_named, rendered_stages
@@ -68,21 +67,15 @@ def main(arguments: list[str] | None = None) -> int:
     options.folder, options.clock = options.work / options.preset, Clock(options.seconds)
     if options.output is None and options.preset != "tiny":
         options.output = ASSETS / "weights"
-    try:
-        options.device = choose_device(options.device)
-        options.workers = workers(options)
-        for what in options.what or NAMES:
-            {"landmarks": make_landmarks, "faces": make_faces}[what](options)
-    except TimeUpError as passed:
-        say(f"Stopped after {passed} with all of it kept in {options.folder}: come again.")
-        return COME_AGAIN
-    except KeyboardInterrupt:
-        say(f"Stopped; the same command goes on from what is kept in {options.folder}.")
-        return 130
-    except PainLabError as error:
-        print(f"make_weights: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return status_of(lambda: make(options), program="make_weights", folder=options.folder)
+
+
+def make(options) -> None:
+    """What is asked for, one after the other."""
+    options.device = choose_device(options.device)
+    options.workers = workers(options)
+    for what in options.what or NAMES:
+        {"landmarks": make_landmarks, "faces": make_faces}[what](options)
 
 
 def make_landmarks(options) -> None:

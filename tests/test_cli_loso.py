@@ -2,13 +2,13 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 import painlab as pl
-from painlab.cli import main
 from painlab.datasets.synthpain.oracle import oracle_of
 from painlab.training import loso
 from painlab.training.results import LosoResult
@@ -22,19 +22,8 @@ FAST = ["--quick", "--epochs=2", "--batch=16", "--device=cpu"]
 
 
 @pytest.fixture
-def call(capsys):
-    """Run the command within this process: status, standard output, lines of the error stream."""
-
-    def run(*arguments):
-        try:
-            status = main(["loso", *map(str, arguments)])
-        except SystemExit as stop:
-            status = stop.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return status, out, err.splitlines()
-
-    return run
+def call(run_command):
+    return partial(run_command, "loso")
 
 
 @pytest.fixture(scope="module")

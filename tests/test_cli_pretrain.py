@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,6 @@ import torch
 from safetensors.torch import load_file
 
 import painlab as pl
-from painlab.cli import main
 from painlab.datasets.synthpain.portraits import draw_portraits
 from painlab.training.provenance import painlab_commit
 
@@ -23,19 +23,8 @@ ALONE = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
 
 @pytest.fixture
-def call(capsys):
-    """Run the command within this process: status, standard output, lines of the error stream."""
-
-    def run(*arguments):
-        try:
-            status = main(["pretrain", *map(str, arguments)])
-        except SystemExit as stop:
-            status = stop.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return status, out, err.splitlines()
-
-    return run
+def call(run_command):
+    return partial(run_command, "pretrain")
 
 
 @pytest.fixture(scope="module")

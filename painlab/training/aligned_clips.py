@@ -58,6 +58,7 @@ class AlignedClips:
         size, self._device = model.config.image_size, model.class_token.device
         self._how = {"size": size, "stride": stride, "frames": frames}
         self.made_from = {"aligner": features.how_aligned(self._aligner), **self._how}
+        self._programs = programs_digest()  # once: it reads all files that draw
         self._seen: set[Path] = set()  # files that were compared with what they should be
         self._lock = Lock()  # an aligner follows one face at a time
 
@@ -130,5 +131,5 @@ class AlignedClips:
         return tensors["frames"].numpy(), found
 
     def _told(self, sample: Sample) -> list[str]:
-        clip = clip_with_source(self.samples, sample, programs=programs_digest())
+        clip = clip_with_source(self.samples, sample, programs=self._programs)
         return [clip.subject, clip.sample_name, clip.source]

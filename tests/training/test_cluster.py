@@ -17,44 +17,18 @@ from planted import planted_store
 
 import painlab as pl
 from painlab.cli import main
-from painlab.config import TemporalConfig, TrainingConfig
 from painlab.errors import DataError, PainLabError
 from painlab.training import cluster, cluster_job, sending, waiting
 from painlab.training.cluster import MissingFoldsError, submit_groups, wait_for_groups
-from painlab.training.loso import gather, plan_run, train_groups
+from painlab.training.loso import gather, train_groups
 from painlab.training.queues import Job, NoAnswerError, SentJobs
 from painlab.training.sending import Cluster, folds_of_a_job, send_groups
 from painlab.weights import write_tensors
 
-TEMPORAL = TemporalConfig(
-    latents=4, latent_dim=8, heads=2, head_dim=4, cross_heads=1, cross_head_dim=4
-)
-CONFIG = TrainingConfig(epochs=4, warm_up_epochs=1, batch=6, learning_rate=3e-3)
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LOCAL = Cluster(executor="local", jobs=2, cpus=1, poll=0.2)
 SLURM = Cluster(executor="slurm", jobs=2, poll=0.01)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """As a job has it: with others, sums are rounded otherwise."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def plan(tmp_path):
-    """Begins runs of four folds in two groups, all of one store."""
-    store = planted_store(tmp_path / "store")
-
-    def begin(name="run"):
-        return plan_run(
-            store, task="NP-P4", out=tmp_path / name, config=CONFIG, temporal=TEMPORAL,
-            folds_at_once=2, say=lambda text: None,
-        )  # fmt: skip
-
-    return begin
 
 
 def job(number, groups=(0,), executor="slurm"):

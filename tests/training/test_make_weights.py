@@ -50,14 +50,14 @@ def whole(script, people, tmp_path_factory):
 
 def test_in_steps_it_makes_what_it_makes_at_once(script, whole, tmp_path, capsys):
     output, statuses, portraits = tmp_path / "weights", [], set()
-    while not statuses or statuses[-1] == script.COME_AGAIN:
+    while not statuses or statuses[-1] == clock.COME_AGAIN:
         statuses.append(make(script, tmp_path / "work", "--seconds=0", f"--output={output}"))
         portraits |= {path.name for path in (tmp_path / "work").rglob("people-*")}
         last = capsys.readouterr().out.splitlines()[-1]
-        assert ("come again" in last) == (statuses[-1] == script.COME_AGAIN)
+        assert ("come again" in last) == (statuses[-1] == clock.COME_AGAIN)
         assert len(statuses) < 20
     # people 2 and 3; checkpoints 2, and 2 and 1 of both stages; the end
-    assert statuses == [script.COME_AGAIN] * 10 + [0]
+    assert statuses == [clock.COME_AGAIN] * 10 + [0]
     assert portraits == {f"people-{i:05d}-{i:05d}.safetensors" for i in range(3)}
     assert not list((tmp_path / "work").rglob("people-*"))  # no longer needed
     assert {path.name for path in output.iterdir()} == {f"{name}.safetensors" for name in NAMES}
@@ -143,6 +143,6 @@ def test_the_clock_stops_before_its_time_is_up(script, monkeypatch):
     now[0] = 141.0
     watch.kept()
     now[0] = 147.0
-    with pytest.raises(script.TimeUpError, match="47 s"):
+    with pytest.raises(clock.TimeUpError, match="47 s"):
         watch.kept()
     script.Clock(None).kept()

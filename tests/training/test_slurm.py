@@ -5,23 +5,17 @@ import time
 
 import numpy as np
 import pytest
-import torch
-from planted import planted_store
 from slurm_node import NoSlurmError, slurm_node
 
-from painlab.config import TemporalConfig, TrainingConfig
+from painlab.config import TrainingConfig
 from painlab.errors import PainLabError
 from painlab.training.cluster import MissingFoldsError, submit_groups, wait_for_groups
-from painlab.training.loso import gather, plan_run, train_groups
+from painlab.training.loso import gather, train_groups
 from painlab.training.queues import SentJobs
 from painlab.training.sending import Cluster, send_groups
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
-TEMPORAL = TemporalConfig(
-    latents=4, latent_dim=8, heads=2, head_dim=4, cross_heads=1, cross_head_dim=4
-)
-CONFIG = TrainingConfig(epochs=4, warm_up_epochs=1, batch=6, learning_rate=3e-3)
 LONGER = TrainingConfig(epochs=60, warm_up_epochs=1, batch=6, learning_rate=3e-3)
 SLURM = Cluster(executor="slurm", jobs=2, cpus=1, memory=1, minutes=30, poll=1)
 
@@ -33,29 +27,6 @@ def slurm():
             yield folder
     except NoSlurmError as error:
         pytest.skip(f"no Slurm here: {error}")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """As a job has it: with others, sums are rounded otherwise."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def plan(tmp_path):
-    """Begins runs of four folds in two groups, all of one store."""
-    store = planted_store(tmp_path / "store")
-
-    def begin(name, config=CONFIG):
-        return plan_run(
-            store, task="NP-P4", out=tmp_path / name, config=config, temporal=TEMPORAL,
-            folds_at_once=2, say=lambda text: None,
-        )  # fmt: skip
-
-    return begin
 
 
 def test_a_cancelled_job_is_named_and_the_same_command_finishes_it(plan, capsys):
