@@ -22,6 +22,7 @@ from painlab.datasets import (
     write_synthpain,
 )
 from painlab.errors import PainLabError
+from painlab.explain import Relevance, relevance
 from painlab.framework import (
     PainFramework,
     count_flops,
@@ -55,6 +56,7 @@ __all__ = [
     "PainFramework",
     "PainLabError",
     "Prediction",
+    "Relevance",
     "Sample",
     "SynthPain",
     "TNTConfig",
@@ -78,6 +80,7 @@ __all__ = [
     "load_model",
     "predict",
     "read_video",
+    "relevance",
     "save_model",
     "split_patches",
     "train_jointly",

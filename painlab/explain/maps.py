@@ -1,0 +1,99 @@
+"""What an explanation consists of: how much of it falls on each frame, patch and sub-patch."""
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange, reduce
+from torch import Tensor
+
+from painlab.typing import Float, Int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Relevance:
+    """Where a model found the grounds of its answer, in time and in space; nothing is negative.
+
+    One map says it three times: `fine` summed over the sub-patches of a patch is `spatial`, and
+    `spatial` summed over the patches of a frame is `temporal`. Only proportions within a clip mean
+    something: methods differ in scale, and so do clips. Frames without a face have zeros.
+
+    Attributes:
+        temporal: (b k), of the frames.
+        spatial: (b k rows cols), of the patches of each frame: rows = cols = 14 for 224 pixels.
+        fine: (b k 4·rows 4·cols), of their sub-patches.
+        target: (b,), the class whose logit is explained.
+        method: by which it was computed.
+    """
+
+    temporal: Float[Tensor, "b k"]
+    spatial: Float[Tensor, "b k rows cols"]
+    fine: Float[Tensor, "b k height width"]
+    target: Int[Tensor, "b"]
+    method: str
+
+    @classmethod
+    def compose(
+        cls,
+        temporal: Float[Tensor, "b k"],
+        patches: Float[Tensor, "b k n"],
+        sub_patches: Float[Tensor, "b k n m"],
+        *,
+        target: Int[Tensor, "b"],
+        method: str,
+    ) -> "Relevance":
+        """Each frame's relevance dealt out to its patches, and each patch's to its sub-patches.
+
+        Args:
+            temporal: (b k), of the frames.
+            patches: (b k n), in proportion within a frame; all 0 tells nothing, and all get alike.
+            sub_patches: (b k n m), likewise within a patch.
+            target: (b,), the classes explained.
+            method: the name of the method.
+        """
+        spatial = rearrange(temporal, "b k -> b k 1") * _proportions(patches)  # b k n
+        fine = rearrange(spatial, "b k n -> b k n 1") * _proportions(sub_patches)  # b k n m
+        rows, r1 = round(patches.shape[-1] ** 0.5), round(sub_patches.shape[-1] ** 0.5)
+        return cls(
+            temporal=temporal,
+            spatial=rearrange(spatial, "b k (rows cols) -> b k rows cols", rows=rows),
+            fine=rearrange(
+                fine,
+                "b k (rows cols) (r1 r2) -> b k (rows r1) (cols r2)",
+                rows=rows,
+                r1=r1,
+            ),
+            target=target,
+            method=method,
+        )
+
+    @classmethod
+    def of_sub_patches(
+        cls,
+        fine: Float[Tensor, "b k height width"],
+        *,
+        sub_patches: int,
+        target: Int[Tensor, "b"],
+        method: str,
+    ) -> "Relevance":
+        """Of a map of sub-patches, ``sub_patches`` of them along a patch's side, summed up."""
+        r = sub_patches
+        spatial = reduce(fine, "b k (rows r1) (cols r2) -> b k rows cols", "sum", r1=r, r2=r)
+        temporal = reduce(spatial, "b k rows cols -> b k", "sum")
+        return cls(temporal=temporal, spatial=spatial, fine=fine, target=target, method=method)
+
+    def upsample(self, size: int) -> Float[Tensor, "b k height width"]:
+        """`fine` at every pixel of square frames, each value repeated over its sub-patch.
+
+        The sum of a frame stays: a value is shared among the pixels that it covers.
+        """
+        side = size // self.fine.shape[-1]
+        return self.fine.repeat_interleave(side, dim=-1).repeat_interleave(side, dim=-2) / side**2
+
+    def __repr__(self) -> str:
+        b, k, rows, cols = self.spatial.shape
+        return f"Relevance({self.method}: {b} clips of {k} frames, {rows}×{cols} patches each)"
+
+
+def _proportions(x: Tensor) -> Tensor:
+    total = x.sum(dim=-1, keepdim=True)
+    return torch.where(total > 0, x / total.clamp(min=torch.finfo(x.dtype).tiny), 1 / x.shape[-1])

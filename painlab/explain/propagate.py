@@ -1,0 +1,299 @@
+"""From a class logit back to frames, patches and sub-patches, through attention (paper IV-C).
+
+Chefer, Gur and Wolf (CVPR 2021) explain one flat transformer. Their equation for the map of a layer
+serves here for all four kinds of attention that the framework has: among latents, from latents to
+frames, among the patches of a frame, and among the sub-patches of a patch. How the weights of a
+layer become its map is a `Method`; the other methods that look at attention differ in nothing else.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import einsum, rearrange, reduce
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from painlab.explain.under_rules import UnderRules
+from painlab.framework import PainFramework
+from painlab.spatial.tnt import TNT
+from painlab.temporal.transformer import TemporalTransformer
+from painlab.typing import Bool, Float, Int
+
+
+@dataclass(frozen=True)
+class Method:
+    """How attention weights become the map of a layer, and how the maps of layers are joined.
+
+    Attributes:
+        to_map: from the weights (... heads q t), their gradient and their relevance, to the
+            layer's map (... q t), nowhere negative. What `needs` does not name is None.
+        join: ``join(row, maps)`` carries weights of tokens (... t) at the end of a transformer to
+            its beginning, through the maps of its layers, first layer first.
+        needs: which of "gradient" and "relevance" must be computed.
+    """
+
+    to_map: Callable[[Tensor, Tensor | None, Tensor | None], Tensor]
+    join: Callable[[Tensor, list[Tensor]], Tensor]
+    needs: frozenset[str] = frozenset()
+
+
+def chefer_map(
+    weights: Float[Tensor, "... heads q t"],
+    gradient: Float[Tensor, "... heads q t"],
+    relevance: Float[Tensor, "... heads q t"],
+) -> Float[Tensor, "... q t"]:
+    r"""A layer's map: :math:`E_h\left[(\nabla A \odot R^{(A)})^+\right]` (Chefer et al., Eq. 13).
+
+    The identity of that equation, for what the skip connection carries past, is added in `join`.
+    """
+    return reduce((gradient * relevance).clamp(min=0), "... heads q t -> ... q t", "mean")
+
+
+def roll_out(
+    row: Float[Tensor, "... t"], maps: list[Float[Tensor, "... t t"]]
+) -> Float[Tensor, "... t"]:
+    r"""Through all layers, each the identity and its map: :math:`r \prod_b (I + M_b)` (Eq. 14)."""
+    for layer in reversed(maps):
+        row = row + einsum(row, layer, "... q, ... q t -> ... t")
+    return row
+
+
+CHEFER = Method(chefer_map, roll_out, frozenset({"gradient", "relevance"}))
+
+
+class Pulled(NamedTuple):
+    """What came back through a model: at its attention weights, at its input, at places watched."""
+
+    output: Tensor
+    weights: tuple[Tensor, ...]
+    at_weights: tuple[Tensor, ...]
+    at_input: Tensor
+    at_watched: tuple[Tensor, ...]
+
+
+def pull_back(
+    model: nn.Module,
+    x: Tensor,
+    start: Tensor,
+    *,
+    rules: bool,
+    watched: tuple[nn.Module, ...] = (),
+    **how,
+) -> Pulled:
+    """Run a model and send something back through it: gradients, or relevance under its rules.
+
+    Args:
+        model: a `TNT` or a `TemporalTransformer`; it is left as it was.
+        x: its input.
+        start: what is sent back, of the shape of what comes out.
+        rules: send relevance by the rules of `painlab.explain.rules`, else gradients.
+        watched: parts of the model at whose inputs what passes is wanted too.
+        how: further arguments of the model.
+    """
+    x = x.detach().clone().requires_grad_()
+    with _inputs_of(watched) as inputs, UnderRules() if rules else nullcontext():
+        output, maps = functional_call(
+            model, state_of(model, x.dtype), (x,), {**how, "return_attention": True}
+        )
+    weights = tuple(weights for part in maps for weights in _flat(part))
+    wanted = [*weights, x, *inputs]
+    back = torch.autograd.grad(output, wanted, start)
+    parts = len(weights)
+    return Pulled(
+        output=output.detach(),
+        weights=tuple(w.detach() for w in weights),
+        at_weights=tuple(back[:parts]),
+        at_input=back[parts],
+        at_watched=tuple(back[parts + 1 :]),
+    )
+
+
+def _flat(part) -> tuple[Tensor, ...]:
+    return (part,) if isinstance(part, Tensor) else part
+
+
+def state_of(model: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Its parameters as plain numbers of the input's type, so that no gradient is kept for them."""
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    return {name: t.detach().to(dtype) if t.is_floating_point() else t for name, t in tensors}
+
+
+@contextmanager
+def _inputs_of(modules: tuple[nn.Module, ...]) -> Iterator[list[Tensor]]:
+    inputs: list[Tensor] = []
+    with ExitStack() as hooks:
+        for module in modules:
+            hook = module.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+            hooks.callback(hook.remove)
+        yield inputs
+
+
+class _Both(NamedTuple):
+    """What is sent back into a model, or has come back out of it: gradient and relevance."""
+
+    gradient: Tensor | None
+    relevance: Tensor | None
+
+
+class _Traced(NamedTuple):
+    """The maps of all layers, and what has come back at the input and at the places watched."""
+
+    maps: list[Tensor]
+    at_input: _Both
+    relevance_watched: tuple[Tensor, ...]
+
+
+def _trace(model, x: Tensor, method: Method, start: _Both, *, watched=(), **how) -> _Traced:
+    """Send gradient and relevance through a model, as far as a method needs them."""
+    if not method.needs:
+        _, maps = functional_call(
+            model, state_of(model, x.dtype), (x,), {**how, "return_attention": True}
+        )
+        weights = [w for part in maps for w in _flat(part)]
+        return _Traced([method.to_map(w, None, None) for w in weights], _Both(None, None), ())
+    gradients = pull_back(model, x, start.gradient, rules=False, **how)
+    at_weights: tuple = (None,) * len(gradients.weights)
+    relevances = None
+    if "relevance" in method.needs:
+        relevances = pull_back(model, x, start.relevance, rules=True, watched=watched, **how)
+        at_weights = relevances.at_weights
+    maps = [
+        method.to_map(*layer)
+        for layer in zip(gradients.weights, gradients.at_weights, at_weights, strict=True)
+    ]
+    return _Traced(
+        maps,
+        _Both(gradients.at_input, relevances and relevances.at_input),
+        relevances.at_watched if relevances else (),
+    )
+
+
+def trace_tnt(
+    model: TNT, images: Float[Tensor, "b c height width"], method: Method, start: _Both
+) -> tuple[Float[Tensor, "b n"], Float[Tensor, "b n m"]]:
+    """How much each patch, and within each patch each sub-patch, had to do with an image's output.
+
+    The class token's row of the outer layers, joined, tells of the patches. A patch hears of its
+    sub-patches where their result is added to it, in each block: the positive relevance that
+    arrives there (without relevances: the same for all) is carried to the sub-patches of the image
+    through the inner layers below, and the blocks are added up.
+    """
+    projections = tuple(block.to_patch for block in model.blocks)
+    traced = _trace(model, images, method, start, watched=projections)
+    depth = len(model.blocks)
+    outer, inner = traced.maps[:depth], traced.maps[depth:]
+
+    row = torch.zeros_like(outer[0][:, 0])  # b t
+    row[:, 0] = 1
+    patches = method.join(row, outer)[:, 1:]  # b n
+
+    sub_patches = torch.zeros_like(inner[0][:, :, 0])  # b n m
+    if traced.relevance_watched:
+        for block in range(depth):
+            arrived = reduce(traced.relevance_watched[block], "b n m e -> b n m", "sum")
+            sub_patches += method.join(arrived.clamp(min=0), inner[: block + 1])
+    else:
+        sub_patches = method.join(torch.ones_like(sub_patches), inner)
+    return patches, sub_patches
+
+
+def trace_temporal(
+    model: TemporalTransformer,
+    features: Float[Tensor, "b k d"],
+    method: Method,
+    start: _Both,
+    *,
+    mask: Bool[Tensor, "b k"] | None,
+) -> tuple[Float[Tensor, "b k"], _Both]:
+    """How much each frame had to do with a clip's output, and what has come back to its feature.
+
+    The mean over latents at the end gives each latent the same weight; joined through the layers
+    among the latents it is handed to the frames by the cross-attention. The latents hold nothing of
+    the clip before it, so there no identity is added.
+    """
+    traced = _trace(model, features, method, start, mask=mask)
+    cross, *own = traced.maps
+    row = torch.full_like(cross[..., 0], 1 / cross.shape[-2])  # b l
+    row = method.join(row, own)
+    tokens = einsum(row, cross, "b l, b l t -> b t")
+    frames = rearrange(tokens, "b (k d) -> b k d", k=features.shape[1])
+    return reduce(frames, "b k d -> b k", "sum"), traced.at_input
+
+
+def trace_frames(
+    model: TNT,
+    frames: Float[Tensor, "i c height width"],
+    method: Method,
+    start: _Both,
+    *,
+    frames_at_once: int,
+) -> tuple[Float[Tensor, "i n"], Float[Tensor, "i n m"]]:
+    """`trace_tnt` of many frames, so many at a time."""
+    n, m = model.config.patches, model.config.sub_patches
+    patches, sub_patches = frames.new_zeros(len(frames), n), frames.new_zeros(len(frames), n, m)
+    for part in torch.arange(len(frames)).split(frames_at_once):
+        own = _Both(*(x if x is None else x[part] for x in start))
+        patches[part], sub_patches[part] = trace_tnt(model, frames[part], method, own)
+    return patches, sub_patches
+
+
+def explain_images(
+    model: TNT,
+    images: Float[Tensor, "b c height width"],
+    method: Method,
+    target: Callable[[Tensor], Int[Tensor, "b"]],
+    *,
+    frames_at_once: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """As `explain_clips`, of a TNT with classes: an image is a clip of one frame, which has all."""
+    logits = _forward(model, images, frames_at_once)
+    classes = target(logits)
+    one_hot = F.one_hot(classes, logits.shape[-1]).to(logits)
+    patches, sub_patches = trace_frames(
+        model, images, method, _Both(one_hot, one_hot), frames_at_once=frames_at_once
+    )
+    temporal = images.new_ones(len(images), 1)
+    return temporal, patches.unsqueeze(1), sub_patches.unsqueeze(1), classes
+
+
+def explain_clips(
+    model: PainFramework,
+    clips: Float[Tensor, "b k c height width"],
+    method: Method,
+    target: Callable[[Tensor], Int[Tensor, "b"]],
+    *,
+    mask: Bool[Tensor, "b k"],
+    frames_at_once: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Relevance of frames (b k), patches (b k n) and sub-patches (b k n m), and the targets (b,).
+
+    Frames without a face are not looked at: their relevance is 0.
+    """
+    seen = clips[mask]  # i c height width
+    features = clips.new_zeros(*mask.shape, model.config.spatial.dim)  # b k d
+    features[mask] = _forward(model.spatial, seen, frames_at_once)
+    logits = _forward(model.temporal, features, len(features), mask=mask)
+    classes = target(logits)
+    one_hot = F.one_hot(classes, logits.shape[-1]).to(logits)
+    temporal, back = trace_temporal(
+        model.temporal, features, method, _Both(one_hot, one_hot), mask=mask
+    )
+    n, m = model.config.spatial.patches, model.config.spatial.sub_patches
+    patches, sub_patches = clips.new_zeros(*mask.shape, n), clips.new_zeros(*mask.shape, n, m)
+    start = _Both(*(x if x is None else x[mask] for x in back))
+    patches[mask], sub_patches[mask] = trace_frames(
+        model.spatial, seen, method, start, frames_at_once=frames_at_once
+    )
+    return temporal.masked_fill(~mask, 0.0), patches, sub_patches, classes
+
+
+@torch.no_grad()
+def _forward(model: nn.Module, x: Tensor, at_once: int, **how) -> Tensor:
+    """What comes out of a model, so many at a time."""
+    state = state_of(model, x.dtype)
+    parts = [functional_call(model, state, (part,), how) for part in x.split(at_once)]
+    return torch.cat(parts)
