@@ -31,6 +31,7 @@ from painlab.framework import (
     framework_of_pain,
     load_model,
     save_model,
+    tnt_of_pain,
 )
 from painlab.layers import attention
 from painlab.prediction import predict
@@ -83,6 +84,7 @@ __all__ = [
     "relevance",
     "save_model",
     "split_patches",
+    "tnt_of_pain",
     "train_jointly",
     "train_loso",
     "write_synthpain",

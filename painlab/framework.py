@@ -1,6 +1,5 @@
 """The whole framework (paper Fig. 2), what it costs, and how it is kept on a disk."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,17 +16,17 @@ from painlab.config import (
     LandmarkNetConfig,
     TemporalConfig,
     TNTConfig,
-    config_to_dict,
 )
 from painlab.devices import choose_device
 from painlab.errors import ShapeError, WeightsError
 from painlab.spatial.tnt import TNT
 from painlab.temporal.transformer import TemporalTransformer
 from painlab.typing import Bool, Float
-from painlab.weights import digest, read_model, write_weights
+from painlab.weights import model_digest, read_model, write_weights
 
 FACES = "tnt-ti-synthface"  # a TNT that comes with painlab
 PAIN = "pain-synthpain"  # a temporal transformer that comes with painlab, for that TNT's features
+PAIN_OF_FRAMES = "tnt-ti-synthpain"  # that TNT with two classes, its last blocks learned anew
 
 
 class PainFramework(nn.Module):
@@ -248,10 +247,26 @@ def framework_of_pain(temporal: str | Path = PAIN) -> PainFramework:
     return model.eval()
 
 
-def model_digest(model: nn.Module) -> str:
-    """16 digits of a digest of a model's configuration and weights, to know it again."""
-    config = {"config": json.dumps(config_to_dict(model.config), sort_keys=True)}
-    return digest(model.state_dict(), config)[:16]
+def tnt_of_pain(weights: str | Path = PAIN_OF_FRAMES) -> TNT:
+    """A TNT with two classes, no pain and pain, that has learned them from single frames.
+
+    The paper draws its relevance maps from such a classifier of frames (IV-C). This one learned
+    from rendered faces: it has never seen a person in pain.
+
+    Args:
+        weights: of a TNT with two classes: a file, or the name of shipped ones.
+
+    Returns:
+        It takes pictures of aligned faces (b 3 height width) and gives logits (b 2).
+
+    Raises:
+        WeightsError: for other weights, or where the TNT that they lie over is another one here.
+    """
+    model = load_model(weights)
+    if not isinstance(model, TNT) or model.config.classes != 2:
+        what = "TNT without two classes" if isinstance(model, TNT) else type(model).__name__
+        raise WeightsError(f"{weights} holds a {what}; give the weights of a TNT that has them.")
+    return model
 
 
 MODELS = {

@@ -77,6 +77,12 @@ def digest(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
     return told.hexdigest()
 
 
+def model_digest(model: nn.Module) -> str:
+    """16 digits of a digest of a model's configuration and weights, to know it again."""
+    config = {"config": json.dumps(config_to_dict(model.config), sort_keys=True)}
+    return digest(model.state_dict(), config)[:16]
+
+
 def in_half(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors in half precision; whole numbers stay as they are."""
     return {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
@@ -153,16 +159,41 @@ def read_weights(path: str | Path) -> Weights:
 def read_model(path_or_name: str | Path, makers: dict[type, Callable[..., nn.Module]]) -> nn.Module:
     """The model of a weights file in evaluation mode and float32; its ``about`` is the file's.
 
+    A file may name a ``base``, with its `model_digest` as ``base_digest``, and hold only the
+    tensors that differ from it.
+
     Args:
         path_or_name: a file, or the name of weights that come with painlab.
         makers: what makes a model of a configuration, by the configuration's class.
 
     Raises:
         WeightsError: where the file cannot be read, holds another kind of model, or its tensors do
-            not fit its configuration.
+            not fit its configuration, or where the base that it names is another one here.
     """
     path = find_weights(path_or_name)
     weights = read_weights(path)
+    if "base" in weights.about:
+        weights = _over_base(path, weights, makers)
+    return _model_of(path, weights, makers)
+
+
+def _over_base(path: Path, weights: Weights, makers: dict[type, Callable[..., nn.Module]]):
+    """The weights of a file that holds only what another file, its base, has not."""
+    name = weights.about["base"]
+    base = read_weights(find_weights(name))
+    if "base" in base.about:
+        raise WeightsError(f"{path} lies over {name}, which is no whole model itself.")
+    below = _model_of(find_weights(name), base, makers)
+    if model_digest(below) != weights.about.get("base_digest"):
+        raise WeightsError(
+            f"{path} lies over another {name} than the one that is here: its answers would mean "
+            "nothing."
+        )
+    return weights._replace(tensors=below.state_dict() | weights.tensors)
+
+
+def _model_of(path: Path, weights: Weights, makers: dict[type, Callable[..., nn.Module]]):
+    """A model with these weights, which must be all of its own and no others."""
     if type(weights.config) not in makers:
         wanted = " or ".join(sorted(make.__name__ for make in makers.values()))
         kind = type(weights.config).__name__.removesuffix("Config")
