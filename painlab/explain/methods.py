@@ -2,7 +2,7 @@
 
 import torch
 from einops import rearrange, reduce
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from painlab.errors import PainLabError, ShapeError
@@ -11,16 +11,16 @@ from painlab.explain.propagate import explain_clips, explain_images, state_of
 from painlab.explain.rivals import ATTENTION_METHODS, PIXEL_METHODS, random_map
 from painlab.framework import PainFramework, evaluating
 from painlab.spatial.tnt import TNT
-from painlab.typing import Bool, Float, Int
+from painlab.typing import Bool
 
 METHODS = (*ATTENTION_METHODS, *PIXEL_METHODS, "random")
 
 
 def relevance(
-    model: PainFramework | TNT,
-    clips: Float[Tensor, "..."],
+    model: nn.Module,
+    clips: Tensor,
     *,
-    target: int | Int[Tensor, "b"] | None = None,
+    target: int | Tensor | None = None,
     method: str = "chefer",
     mask: Bool[Tensor, "b k"] | None = None,
     frames_at_once: int = 8,

@@ -1,0 +1,391 @@
+"""Relevance through whole models: against a second implementation, kept sums, batches, edges."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.testing import assert_close
+
+import painlab as pl
+from painlab.config import FrameworkConfig, TemporalConfig, TNTConfig
+from painlab.explain.methods import METHODS
+from painlab.explain.propagate import pull_back
+from painlab.explain.under_rules import UnderRules
+
+SMALL = TNTConfig(image_size=32, dim=24, inner_dim=8, depth=3, heads=3, inner_heads=2, classes=3)
+
+
+def seeded(model: nn.Module, *, seed: int = 0, scale: float = 4.0) -> nn.Module:
+    """A model whose attention is far from even, which it is with its first weights."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if p.ndim > 1:
+                p.copy_(torch.randn(p.shape, generator=generator) * scale / p.shape[-1] ** 0.5 / 2)
+            elif "norm" not in name:
+                p.copy_(torch.randn(p.shape, generator=generator) * 0.1)
+    return model.eval()
+
+
+def draw(*shape, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).clamp(-1, 1)
+
+
+@pytest.fixture(scope="module")
+def tnt() -> pl.TNT:
+    return seeded(pl.TNT(SMALL))
+
+
+@pytest.fixture(scope="module")
+def framework() -> pl.PainFramework:
+    return seeded(pl.PainFramework(FrameworkConfig.tiny()))
+
+
+# --- a second implementation: one image, one class, a plain ViT, each step as the paper writes it
+
+
+def positive_shares(x, weight, relevance):
+    """Eq. 4, from the table of all contributions."""
+    contributions = (x[:, None, :] * weight[None]).clamp(min=0)  # tokens × outputs × inputs
+    return (contributions / contributions.sum(-1, keepdim=True) * relevance[..., None]).sum(1)
+
+
+def shared(u, v, contribution_u, contribution_v, relevance):
+    """Eqs. 6 and 9, from the contributions of each factor to each output, outputs first."""
+    out = relevance.flatten()
+    of_u = sum(c * r for c, r in zip(contribution_u, out, strict=True)).reshape(u.shape)
+    of_v = sum(c * r for c, r in zip(contribution_v, out, strict=True)).reshape(v.shape)
+    both = of_u.sum().abs() + of_v.sum().abs()
+    return tuple(
+        r * (r.sum().abs() / both) * (relevance.sum() / r.sum()) if r.sum() != 0 else r
+        for r in (of_u, of_v)
+    )
+
+
+def matrix_product(a, b, relevance):
+    """Relevances of both factors of a @ b."""
+    z = a @ b
+    of_a, of_b = [], []
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            part = a[i] * b[:, j] / z[i, j]
+            on_a, on_b = torch.zeros_like(a), torch.zeros_like(b)
+            on_a[i], on_b[:, j] = part, part
+            of_a.append(on_a.flatten())
+            of_b.append(on_b.flatten())
+    return shared(a, b, of_a, of_b, relevance)
+
+
+def addition(u, v, relevance):
+    share = torch.diag((u / (u + v)).flatten()), torch.diag((v / (u + v)).flatten())
+    return shared(u, v, *share, relevance)
+
+
+def second_opinion(model: pl.TNT, image: torch.Tensor, target: int) -> torch.Tensor:
+    """The relevance of the patches, for a TNT whose blocks add no sub-patches."""
+    z = model.to_patch(model.stem(image[None]) + model.sub_patch_position)[0]
+    z = torch.cat([model.class_token[None], z]) + model.patch_position
+    kept, weights = [], []
+    for block in model.blocks:
+        outer = block.outer
+        x = outer.norm_attention(z)
+        q, k, v = (
+            (x @ w.mT).unflatten(1, (outer.attention.heads, -1)).transpose(0, 1)
+            for w in (outer.attention.to_q.weight, *outer.attention.to_kv.weight.chunk(2))
+        )
+        a = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
+        a.retain_grad()
+        heads = (a @ v).transpose(0, 1).flatten(1)
+        attended = outer.attention.to_out(heads)
+        middle = z + attended
+        normed = outer.norm_feed_forward(middle)
+        hidden = F.gelu(outer.feed_forward[0](normed))
+        fed = outer.feed_forward[2](hidden)
+        kept.append((z, x, q, k, v, a, heads, attended, middle, normed, hidden, fed))
+        weights.append(a)
+        z = middle + fed
+    feature = model.norm(z)[0]
+    logits = model.classifier(feature)
+    logits[target].backward()
+
+    with torch.no_grad():
+        one_hot = F.one_hot(torch.tensor(target), len(logits)).to(feature)
+        relevance = torch.zeros_like(z)
+        relevance[:1] = positive_shares(feature[None], model.classifier.weight, one_hot[None])
+        maps = []
+        for block, layer in zip(reversed(model.blocks), reversed(kept), strict=True):
+            z, x, q, k, v, a, heads, attended, middle, normed, hidden, fed = layer
+            outer = block.outer
+            skipped, on_fed = addition(middle, fed, relevance)
+            on_fed = positive_shares(hidden, outer.feed_forward[2].weight, on_fed)
+            on_fed = positive_shares(normed, outer.feed_forward[0].weight, on_fed)
+            skipped, on_attended = addition(z, attended, skipped + on_fed)
+            on_heads = positive_shares(heads, outer.attention.to_out.weight, on_attended)
+            on_heads = on_heads.unflatten(1, (outer.attention.heads, -1)).transpose(0, 1)
+            on_x = torch.zeros_like(x)
+            on_a, on_q, on_k, on_v = ([] for _ in range(4))
+            for h in range(outer.attention.heads):
+                of_a, of_v = matrix_product(a[h], v[h], on_heads[h])
+                of_q, of_k = matrix_product(q[h], k[h].mT, of_a)
+                for found, part in zip(
+                    (on_a, on_q, on_k, on_v), (of_a, of_q, of_k.mT, of_v), strict=True
+                ):
+                    found.append(part)
+            projections = (outer.attention.to_q.weight, *outer.attention.to_kv.weight.chunk(2))
+            for part, weight in zip((on_q, on_k, on_v), projections, strict=True):
+                part = torch.stack(part).transpose(0, 1).flatten(1)
+                on_x += positive_shares(x, weight, part)
+            relevance = skipped + on_x
+            maps.insert(0, (a.grad * torch.stack(on_a)).clamp(min=0).mean(0))
+        rollout = torch.eye(len(z)).to(z)
+        for layer in maps:
+            rollout = (torch.eye(len(z)).to(z) + layer) @ rollout
+    return rollout[0, 1:]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_with_the_inner_path_silenced_the_map_is_that_of_a_plain_vit(seed, dtype):
+    model = seeded(pl.TNT(SMALL), seed=seed)
+    with torch.no_grad():
+        for block in model.blocks:
+            block.to_patch.project.weight.zero_()
+            block.to_patch.norm_out.bias.zero_()
+    image = draw(3, 32, 32, seed=seed)
+    expected = second_opinion(model.double(), image.double(), target=seed)
+    found = pl.relevance(model.to(dtype), image[None].to(dtype), target=seed)
+    expected = expected / expected.sum()
+    assert expected.max() > 1.5 * expected.min()  # a map that tells something
+    assert_close(found.spatial.flatten().double(), expected, rtol=1e-4, atol=1e-4)
+
+
+# --- sums
+
+
+def boundaries(model: pl.TNT, images, start):
+    """Relevance of both streams (y, z) before each block, all that is on its way there."""
+    seen = []
+
+    def fork(_, given):
+        """The block's own y and z: the y before also goes into the last block's update of z."""
+        seen.append(tuple(x.reshape(x.shape) for x in given))
+        return seen[-1]
+
+    hooks = [block.register_forward_pre_hook(fork) for block in model.blocks]
+    x = images.clone().requires_grad_()
+    with UnderRules():
+        output, _ = model(x, return_attention=True)
+    for hook in hooks:
+        hook.remove()
+    return [torch.autograd.grad(output, both, start, retain_graph=True) for both in seen]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.05)])
+@pytest.mark.parametrize(("stem", "seed"), [("linear", 0), ("conv", 1), ("linear", 2)])
+def test_a_tnt_keeps_the_sum_from_block_to_block(stem, seed, dtype, tolerance):
+    model = seeded(pl.TNT(TNTConfig(image_size=32, classes=3, stem=stem)), seed=seed).to(dtype)
+    for p in model.parameters():
+        p.requires_grad_(False)
+    start = F.one_hot(torch.tensor([0, 2]), 3).to(dtype)
+    for at_y, at_z in boundaries(model, draw(2, 3, 32, 32).to(dtype), start):
+        sums = sum(r.double().flatten(1).sum(1) for r in (at_y, at_z))
+        assert_close(sums, torch.ones(2).double(), rtol=tolerance, atol=0)
+
+
+def test_a_temporal_transformer_keeps_the_sum_but_for_its_constants(framework):
+    """What does not reach the tokens stays with the latents, which no clip has changed."""
+    model = framework.temporal
+    at = {}
+    latents = model.latents.detach().expand(2, -1, -1).clone().requires_grad_()
+    tokens = model.tokenise(draw(2, 8, model.config.dim)).requires_grad_()
+    with UnderRules():
+        x = model.cross(latents, tokens)
+        at["after cross-attention"] = x
+        for i, layer in enumerate(model.layers):
+            x = layer(x)
+            at[f"after layer {i}"] = x
+        logits = model.classifier(model.norm(x.mean(dim=1)))
+    start = F.one_hot(torch.tensor([0, 1]), logits.shape[1]).float()
+    for name, place in at.items():
+        (found,) = torch.autograd.grad(logits, place, start, retain_graph=True)
+        assert_close(found.sum((1, 2)), torch.ones(2), rtol=1e-4, atol=0, msg=name)
+    on_latents, on_tokens = torch.autograd.grad(logits, [latents, tokens], start)
+    assert_close(on_latents.sum((1, 2)) + on_tokens.sum((1, 2)), torch.ones(2), rtol=1e-4, atol=0)
+    assert (on_tokens.sum((1, 2)) != 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("method", METHODS)
+def test_the_three_maps_are_one(framework, method, dtype):
+    mask = torch.tensor([[True] * 8, [True] * 3 + [False] * 5])
+    model = pl.PainFramework(framework.config).to(dtype)
+    model.load_state_dict(framework.state_dict())
+    found = pl.relevance(model, draw(2, 8, 3, 32, 32).to(dtype), method=method, mask=mask)
+    assert found.temporal.dtype == torch.float32
+    assert found.fine.min() >= 0
+    assert found.spatial.shape == (2, 8, 2, 2)
+    assert found.fine.shape == (2, 8, 8, 8)
+    tolerance = {"rtol": 1e-5, "atol": 1e-7}
+    assert_close(found.spatial.sum((2, 3)), found.temporal, **tolerance)
+    assert_close(found.fine.sum((2, 3)), found.temporal, **tolerance)
+    assert_close(found.upsample(32).sum((2, 3)), found.temporal, **tolerance)
+    assert (found.temporal[~mask] == 0).all()
+    assert (found.temporal[1, :3] > 0).any()
+
+
+def test_a_half_precision_model_is_explained_in_float32_from_the_numbers_it_holds(tnt):
+    half = pl.TNT(tnt.config).bfloat16()
+    half.load_state_dict(tnt.state_dict())
+    same = pl.TNT(tnt.config)
+    same.load_state_dict(half.state_dict())
+    images = draw(2, 3, 32, 32)
+    found, expected = (pl.relevance(m, images, target=0) for m in (half, same))
+    assert torch.equal(found.fine, expected.fine)
+    assert next(half.parameters()).dtype == torch.bfloat16
+
+
+# --- one clip's map is its own
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_batch_of_eight_equals_eight_clips(framework, tnt, method):
+    if method == "random":
+        pytest.skip("the map of a place in the batch, by design")
+    clips = draw(8, 8, 3, 32, 32)
+    together = pl.relevance(framework, clips, method=method, target=1)
+    for i in range(8):
+        alone = pl.relevance(framework, clips[i : i + 1], method=method, target=1)
+        for axis in ("temporal", "spatial", "fine"):
+            assert_close(
+                getattr(together, axis)[i], getattr(alone, axis)[0],
+                rtol=1e-4, atol=1e-5 * float(getattr(alone, axis).max()),
+            )  # fmt: skip
+    together = pl.relevance(tnt, clips[:, 0], method=method, frames_at_once=3)
+    for i in range(8):
+        alone = pl.relevance(tnt, clips[i : i + 1, 0], method=method)
+        assert together.target[i] == alone.target[0]
+        assert_close(together.fine[i], alone.fine[0], rtol=1e-3, atol=1e-5)
+
+
+def test_what_stands_in_a_frame_without_a_face_changes_nothing(framework):
+    clips, mask = draw(1, 8, 3, 32, 32), torch.ones(1, 8, dtype=torch.bool)
+    mask[0, 2:5] = False
+    other = clips.clone()
+    other[0, 2:5] = torch.nan
+    for method in METHODS:
+        one, two = (pl.relevance(framework, c, mask=mask, method=method) for c in (clips, other))
+        assert torch.equal(one.fine, two.fine)
+        assert (one.temporal[0, 2:5] == 0).all()
+
+
+def test_a_clip_without_any_face_gets_zeros_and_one_frame_gets_all(framework):
+    nothing = torch.zeros(2, 8, dtype=torch.bool)
+    nothing[1, 4] = True
+    for method in METHODS:
+        found = pl.relevance(framework, draw(2, 8, 3, 32, 32), mask=nothing, method=method)
+        assert (found.fine[0] == 0).all()
+        assert (found.fine[1, :4] == 0).all()
+        assert (found.fine[1, 5:] == 0).all()
+    found = pl.relevance(framework, draw(1, 1, 3, 32, 32), method="rollout")
+    assert_close(found.temporal, torch.ones(1, 1))
+
+
+@pytest.mark.parametrize("tokens", ["frames", "scalars"])
+def test_frames_are_explained_whatever_a_token_is(tokens):
+    config = FrameworkConfig(
+        spatial=TNTConfig(image_size=32, dim=24, inner_dim=8, depth=2, heads=3, inner_heads=2),
+        temporal=TemporalConfig(frames=6, dim=24, tokens=tokens, latents=4, latent_dim=16),
+    )
+    found = pl.relevance(seeded(pl.PainFramework(config)), draw(2, 5, 3, 32, 32))
+    assert found.temporal.shape == (2, 5)
+    assert (found.temporal.sum(1) > 0).all()
+
+
+# --- the model, and what is refused
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_model_stays_as_it_was(method, framework):
+    model = framework.train()
+    model.spatial.eval()
+    before = {name: p.clone() for name, p in model.state_dict().items()}
+    clips = draw(2, 8, 3, 32, 32)
+    with torch.no_grad():
+        in_training = pl.relevance(model, clips, method=method)
+    with torch.inference_mode():
+        inferred = pl.relevance(model, clips.clone(), method=method)
+    assert model.training
+    assert model.temporal.training
+    assert not model.spatial.training
+    assert all(p.grad is None and p.requires_grad for p in model.parameters())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    for name, p in model.state_dict().items():
+        assert torch.equal(p, before[name])
+    evaluated = pl.relevance(model.eval(), clips, method=method)
+    assert torch.equal(in_training.fine, evaluated.fine)  # no dropout, whatever the mode
+    assert torch.equal(inferred.fine, evaluated.fine)
+    assert not evaluated.fine.requires_grad
+    assert clips.grad is None
+
+
+def test_targets(tnt, framework):
+    images = draw(2, 3, 32, 32)
+    chosen = pl.relevance(tnt, images)
+    assert torch.equal(chosen.target, tnt(images).argmax(1))
+    apart = pl.relevance(tnt, images, target=torch.tensor([0, 2]))
+    assert_close(apart.fine[1], pl.relevance(tnt, images, target=2).fine[1])
+    assert not torch.allclose(apart.fine[0], pl.relevance(tnt, images, target=2).fine[0])
+    for wrong in (3, -1, torch.tensor([0, 7]), torch.tensor([0.0, 1.0]), torch.tensor([0, 1, 2])):
+        with pytest.raises(pl.PainLabError, match="target"):
+            pl.relevance(tnt, images, target=wrong)
+    with pytest.raises(pl.PainLabError, match="target 2: this model has the classes 0 to 1"):
+        pl.relevance(framework, draw(1, 8, 3, 32, 32), target=2)
+
+
+def test_what_is_refused(tnt, framework):
+    images, clips = draw(2, 3, 32, 32), draw(2, 8, 3, 32, 32)
+    mask = torch.ones(2, 8, dtype=torch.bool)
+    refused = [
+        (tnt, clips, {}, r"\(b, 3, height, width\)"),
+        (framework, images, {}, r"\(b, k, 3, height, width\)"),
+        (framework, clips[:, :0], {}, "of shape"),
+        (framework, (clips * 9).to(torch.uint8), {}, "uint8"),
+        (framework, draw(1, 9, 3, 32, 32), {}, "up to 8"),
+        (framework, draw(1, 8, 3, 16, 16), {}, "images of shape"),
+        (framework, clips, {"mask": mask[:1]}, "boolean and of shape"),
+        (tnt, images, {"mask": mask}, "no frames to be masked"),
+        (tnt, images, {"method": "magic"}, "choose one of chefer"),
+        (framework.spatial, images, {}, "a TNT without classes"),
+        (framework.temporal, images, {}, "a TemporalTransformer has no class logits"),
+    ]
+    for model, given, how, message in refused:
+        with pytest.raises(pl.PainLabError, match=message):
+            pl.relevance(model, given, **how)
+
+
+def test_an_operation_without_a_rule_is_refused():
+    class Odd(nn.Module):
+        def forward(self, x, *, return_attention):
+            return x.tanh(), ((),)
+
+    with pytest.raises(pl.PainLabError, match=r"no rule for torch\.Tensor\.tanh"):
+        pull_back(Odd(), draw(2, 3), draw(2, 3), rules=True)
+
+
+def test_random_maps_are_the_same_for_a_seed(tnt):
+    images = draw(2, 3, 32, 32)
+    one, same, other = (
+        pl.relevance(tnt, images, method="random", seed=seed).fine for seed in (1, 1, 2)
+    )
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_integrated_gradients_add_up_to_the_difference_from_grey(tnt):
+    """Their completeness (Sundararajan et al. 2017, Proposition 1), by our call of captum."""
+    from painlab.explain.rivals import integrated_gradients
+
+    images = draw(2, 3, 32, 32)
+    values = integrated_gradients(tnt, images, torch.tensor([0, 2]), steps=200)
+    expected = (tnt(images) - tnt(torch.zeros_like(images)))[[0, 1], [0, 2]]
+    assert_close(values.sum((1, 2, 3)), expected.detach(), rtol=0.02, atol=0.02)
