@@ -1,0 +1,258 @@
+"""Methods held against the truth and against each other, on pictures of many people.
+
+A grade is one number a picture. What is told of a method is the mean of its grades, or how many
+times another's they are, with an interval over people: pictures of a person are not independent.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from einops import rearrange, reduce
+from torch import Tensor
+
+from painlab.errors import DataError
+from painlab.explain.faithfulness import (
+    TOLERANCE,
+    moved_share,
+    pointing_game,
+    removal_curve,
+    widened,
+)
+from painlab.explain.methods import relevance
+from painlab.explain.randomise import randomised, rank_correlation
+from painlab.spatial.tnt import TNT
+from painlab.training.resampling import draw_people, interval
+from painlab.typing import Bool, Float
+
+Grades = dict[str, Float[np.ndarray, "b"]]
+
+
+class Figure(NamedTuple):
+    """A figure and where 95 % of it lies when people are drawn anew."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def over_people(
+    grades: Float[np.ndarray, "b"],
+    people: Sequence[str],
+    *,
+    against: Float[np.ndarray, "b"] | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Figure:
+    """The mean of grades, or its ratio to the mean of others', with a bootstrap over people.
+
+    For a ratio the same people are drawn above and below: the paired bootstrap. The mean of a
+    difference is that of ``a - b``, which pairs by itself.
+
+    Args:
+        grades: of each picture.
+        people: whose picture it is.
+        against: other grades of the same pictures, whose mean is divided by.
+        resamples: how often people are drawn with replacement.
+        seed: of the drawing.
+
+    Raises:
+        DataError: for other numbers of people than of grades, or a single person.
+
+    Example:
+        >>> over_people(np.array([2.0, 4.0]), ["a", "b"], against=np.array([1.0, 2.0]))
+        Figure(value=2.0, low=2.0, high=2.0)
+    """
+    against = np.ones(len(grades)) if against is None else against
+    names, row = np.unique(np.asarray(people), return_inverse=True)
+    if not len(row) == len(grades) == len(against) or len(names) < 2:
+        raise DataError(
+            f"{len(grades)} grades, {len(against)} to hold against them and {len(row)} pictures of "
+            f"{len(names)} people: an interval takes one of each for a picture, and two people."
+        )
+    above = np.bincount(row, weights=grades)
+    below = np.bincount(row, weights=against)
+    rng = np.random.default_rng(seed)
+    drawn = np.stack([draw_people(len(names), rng) for _ in range(resamples)])  # draws people
+    ratios = (drawn @ above) / (drawn @ below)
+    return Figure(float(above.sum() / below.sum()), *interval(ratios))
+
+
+def draw_maps(
+    model: TNT,
+    images: Float[Tensor, "b c height width"],
+    *,
+    target: int,
+    method: str,
+    at_once: int = 4,
+    step: Callable[[int], object] = lambda done: None,
+    **how,
+) -> tuple[Float[Tensor, "b rows cols"], float]:
+    """Maps of sub-patches (`Relevance.fine`), each of sum 1, and the seconds that one took.
+
+    Args:
+        model: with classes.
+        images: as `relevance` takes them.
+        target: the class explained.
+        method: one of `METHODS`.
+        at_once: pictures that are explained together.
+        step: told how many pictures are done.
+        how: further arguments of `relevance`. A random map is another one for each picture.
+    """
+    begin, maps = time.perf_counter(), []
+    for start in range(0, len(images), at_once):
+        part = images[start : start + at_once]
+        found = relevance(model, part, target=target, method=method, seed=start, **how)
+        maps.append(found.fine[:, 0])
+        step(len(part))
+    seconds = (time.perf_counter() - begin) / len(images)
+    return normalised(torch.cat(maps)), seconds
+
+
+def normalised(fine: Float[Tensor, "b rows cols"]) -> Float[Tensor, "b rows cols"]:
+    """Each map divided by its sum; one of zeros becomes even."""
+    total = reduce(fine, "b rows cols -> b 1 1", "sum")
+    even = torch.full_like(fine, 1 / fine[0].numel())
+    return torch.where(total > 0, fine / total.where(total > 0, 1), even)
+
+
+def mean_of_others(
+    maps: Float[Tensor, "b rows cols"], people: Sequence[str]
+) -> Float[Tensor, "b rows cols"]:
+    """For each picture the mean map of all pictures of other people: what knows no picture.
+
+    A map that is no better has only learned where faces are.
+
+    Raises:
+        DataError: for a single person.
+    """
+    people = np.asarray(people)
+    if len(set(people)) < 2:
+        raise DataError("the mean map of other people takes two people or more.")
+    return torch.stack([maps[torch.from_numpy(people != one)].mean(0) for one in people])
+
+
+def grade_truth(
+    maps: Float[Tensor, "b rows cols"],
+    moved: Bool[Tensor, "b height width"],
+    *,
+    sub_patches: int = 4,
+) -> Grades:
+    """What of each map falls on the pixels that pain moved, by `moved_share` and `pointing_game`.
+
+    ``moved share`` is of sub-patches; ``moved share of patches`` of the same map at the size of
+    patches, evenly spread within each. The chance of each is there too.
+
+    Args:
+        maps: of sub-patches.
+        moved: of pixels.
+        sub_patches: along a patch's side.
+    """
+    fine = upsampled(maps, moved.shape[-1])
+    coarse = upsampled(of_patches(maps, sub_patches=sub_patches), moved.shape[-1])
+    near = widened(moved, TOLERANCE)
+    grades = {
+        "moved share": moved_share(fine, moved),
+        "moved share of patches": moved_share(coarse, moved),
+        "moved by chance": moved.float().mean((-2, -1)),
+        "pointing": pointing_game(fine, moved),
+        "pointing, tolerant": pointing_game(fine, near),
+        "tolerant by chance": near.float().mean((-2, -1)),
+    }
+    return {name: values.cpu().numpy().astype(float) for name, values in grades.items()}
+
+
+def grade_removal(
+    model: TNT,
+    images: Float[Tensor, "b c height width"],
+    maps: Float[Tensor, "b rows cols"],
+    *,
+    target: int,
+    fills: Mapping[str, str | Tensor],
+    sub_patches: int = 4,
+    at_once: int = 16,
+    step: Callable[[int], object] = lambda done: None,
+    **how,
+) -> tuple[Grades, dict[str, list[float]]]:
+    """Areas under the curves of deletion and insertion, and the mean curves (`removal_curve`).
+
+    Args:
+        model: with classes.
+        images: as `relevance` takes them.
+        maps: of sub-patches.
+        target: the class whose probability is followed.
+        fills: names of what patches are replaced by, and what it is.
+        sub_patches: along a patch's side.
+        at_once: pictures with gone patches that the model sees together.
+        step: told how many pictures are done.
+        how: further arguments of `removal_curve`.
+    """
+    spatial = rearrange(of_patches(maps, sub_patches=sub_patches), "b rows cols -> b 1 rows cols")
+    targets = torch.full((len(images),), target)
+    grades, curves = {}, {}
+    for fill, instead in fills.items():
+        for name, insertion in (("deletion", False), ("insertion", True)):
+            curve = removal_curve(
+                model, images, spatial, targets, insertion=insertion, fill=instead,
+                at_once=at_once, **how,
+            )  # fmt: skip
+            grades[f"{name}, {fill}"] = curve.area.numpy().astype(float)
+            curves[f"{name}, {fill}"] = [round(float(x), 5) for x in curve.values.mean(0)]
+            step(len(images))
+    return grades, curves
+
+
+def grade_randomisation(
+    model: TNT,
+    images: Float[Tensor, "b c height width"],
+    maps: Float[Tensor, "b rows cols"],
+    *,
+    target: int,
+    method: str,
+    down_to: Sequence[str | None] = (None,),
+    sub_patches: int = 4,
+    seed: int = 0,
+    **how,
+) -> Grades:
+    """Rank correlation of each map of patches with that of a `randomised` model, for each stage.
+
+    ``all`` is the model with all weights drawn anew, ``down to …`` with those from the top on.
+
+    Args:
+        model: with classes.
+        images: as `relevance` takes them.
+        maps: those of the model itself, by the same method.
+        target: the class explained.
+        method: one of `METHODS`.
+        down_to: as `randomised` takes it, one after the other.
+        sub_patches: along a patch's side.
+        seed: of the weights.
+        how: further arguments of `draw_maps`.
+    """
+    own = of_patches(maps, sub_patches=sub_patches)
+    grades = {}
+    for stage in down_to:
+        other = randomised(model, down_to=stage, seed=seed)
+        drawn, _ = draw_maps(other, images, target=target, method=method, **how)
+        drawn = of_patches(drawn, sub_patches=sub_patches)
+        grades[f"down to {stage}" if stage else "all"] = rank_correlation(own, drawn)
+    return grades
+
+
+def of_patches(
+    fine: Float[Tensor, "b height width"], *, sub_patches: int
+) -> Float[Tensor, "b rows cols"]:
+    """Sub-patches summed up to patches."""
+    r = sub_patches
+    return reduce(fine, "b (rows r1) (cols r2) -> b rows cols", "sum", r1=r, r2=r)
+
+
+def upsampled(maps: Float[Tensor, "b rows cols"], size: int) -> Float[Tensor, "b height width"]:
+    """Maps at every pixel of square pictures, each value shared among the pixels it covers."""
+    side = size // maps.shape[-1]
+    return maps.repeat_interleave(side, dim=-1).repeat_interleave(side, dim=-2) / side**2
