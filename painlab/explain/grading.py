@@ -1,12 +1,10 @@
 """Methods held against the truth and against each other, on pictures of many people.
 
-A grade is one number a picture. What is told of a method is the mean of its grades, or how many
-times another's they are, with an interval over people: pictures of a person are not independent.
+A grade is one number a picture; `mean_over_people` makes of them what is told of a method.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,73 +12,14 @@ from einops import rearrange, reduce
 from torch import Tensor
 
 from painlab.errors import DataError
-from painlab.explain.faithfulness import (
-    TOLERANCE,
-    moved_share,
-    pointing_game,
-    removal_curve,
-    widened,
-)
+from painlab.explain.against_truth import TOLERANCE, moved_share, pointing_game, widened
+from painlab.explain.faithfulness import removal_curve
 from painlab.explain.methods import relevance
 from painlab.explain.randomise import randomised, rank_correlation
 from painlab.spatial.tnt import TNT
-from painlab.training.resampling import draw_people, interval
 from painlab.typing import Bool, Float
 
 Grades = dict[str, Float[np.ndarray, "b"]]
-
-
-class Figure(NamedTuple):
-    """A figure and where 95 % of it lies when people are drawn anew."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
-def over_people(
-    grades: Float[np.ndarray, "b"],
-    people: Sequence[str],
-    *,
-    against: Float[np.ndarray, "b"] | None = None,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> Figure:
-    """The mean of grades, or its ratio to the mean of others', with a bootstrap over people.
-
-    For a ratio the same people are drawn above and below: the paired bootstrap. The mean of a
-    difference is that of ``a - b``, which pairs by itself.
-
-    Args:
-        grades: of each picture.
-        people: whose picture it is.
-        against: other grades of the same pictures, whose mean is divided by.
-        resamples: how often people are drawn with replacement.
-        seed: of the drawing.
-
-    Raises:
-        DataError: for other numbers of people than of grades, or a single person.
-
-    Example:
-        >>> over_people(np.array([2.0, 4.0]), ["a", "b"], against=np.array([1.0, 2.0]))
-        Figure(value=2.0, low=2.0, high=2.0)
-    """
-    against = np.ones(len(grades)) if against is None else against
-    names, row = np.unique(np.asarray(people), return_inverse=True)
-    if not len(row) == len(grades) == len(against) or len(names) < 2:
-        raise DataError(
-            f"{len(grades)} grades, {len(against)} to hold against them and {len(row)} pictures of "
-            f"{len(names)} people: an interval takes one of each for a picture, and two people."
-        )
-    above = np.bincount(row, weights=grades)
-    below = np.bincount(row, weights=against)
-    rng = np.random.default_rng(seed)
-    drawn = np.stack([draw_people(len(names), rng) for _ in range(resamples)])  # draws people
-    ratios = (drawn @ above) / (drawn @ below)
-    return Figure(float(above.sum() / below.sum()), *interval(ratios))
 
 
 def draw_maps(

@@ -38,7 +38,8 @@ def relevance(
         clips: (b k 3 height width) of aligned faces for a framework, (b 3 height width) for a TNT,
             whose images count as clips of one frame; values in about [-1, 1].
         target: the class to explain, one for all or (b,); each clip's likeliest if None.
-        method: one of "chefer", the paper's; "gradient-attention", its simpler successor;
+        method: one of "chefer", the paper's; "chefer-centred", the same without what is common to
+            a query's gradients (`centred_map`); "gradient-attention", its simpler successor;
             "rollout" and "attention", which know no class; "gradient-input" and
             "integrated-gradients", of which the positive part is shown; "random".
         mask: (b k), True where the frame has a face, for a framework.

@@ -1,6 +1,6 @@
 """Other ways to explain the same answer, behind the same call: what the rules are held against.
 
-Three look at attention weights only, and differ from `propagate.CHEFER` in a formula. Two look at
+Four look at attention, and differ from `propagate.CHEFER` in a formula. Two look at
 pixels only. The last looks at nothing.
 """
 
@@ -11,7 +11,7 @@ from einops import einsum, reduce
 from torch import Tensor
 
 from painlab.errors import PainLabError
-from painlab.explain.propagate import CHEFER, Method, roll_out
+from painlab.explain.propagate import CHEFER, Method, chefer_map, roll_out
 from painlab.typing import Float
 
 
@@ -25,6 +25,26 @@ def gradient_map(
 ) -> Float[Tensor, "... q t"]:
     r"""A layer's map: :math:`E_h[(\nabla A \odot A)^+]` (Chefer et al., ICCV 2021, Eq. 5)."""
     return reduce((gradient * weights).clamp(min=0), "... heads q t -> ... q t", "mean")
+
+
+def centred_map(
+    weights: Float[Tensor, "... heads q t"],
+    gradient: Float[Tensor, "... heads q t"],
+    relevance: Float[Tensor, "... heads q t"],
+) -> Float[Tensor, "... q t"]:
+    r"""A layer's map: Chefer's, with what is common to a query's gradients taken away.
+
+    The weights of a query add up to 1: where one rises the others fall, and a gradient's mean over
+    the keys, weighted with A, changes nothing. Yet it decides the sign of
+    :math:`\nabla A`, so that a query may lose all its keys, or the very ones that it looks at.
+
+    .. math:: E_h\left[\left((\nabla A - \textstyle\sum_t A_t \nabla A_t)
+              \odot R^{(A)}\right)^+\right]
+
+    painlab's own proposal, in no paper that we know of.
+    """
+    common = reduce(weights * gradient, "... heads q t -> ... heads q 1", "sum")
+    return chefer_map(weights, gradient - common, relevance)
 
 
 def last_layer(
@@ -45,6 +65,7 @@ def mean_roll_out(
 
 ATTENTION_METHODS = {
     "chefer": CHEFER,
+    "chefer-centred": Method(centred_map, roll_out, CHEFER.needs),
     "gradient-attention": Method(gradient_map, roll_out, frozenset({"gradient"})),
     "rollout": Method(mean_map, mean_roll_out),
     "attention": Method(mean_map, last_layer),

@@ -11,23 +11,17 @@ from painlab.alignment import warp
 from painlab.config import FrameworkConfig, TNTConfig
 from painlab.datasets.synthpain.truth import make_clip
 from painlab.errors import DataError, PainLabError, ShapeError
+from painlab.explain.against_truth import moved_share, pointing_game, temporal_share, widened
 from painlab.explain.aligned_truth import aligned_truth
-from painlab.explain.faithfulness import (
-    moved_share,
-    patch_ranks,
-    pointing_game,
-    removal_curve,
-    temporal_share,
-    widened,
-)
+from painlab.explain.faithfulness import patch_ranks, removal_curve
 from painlab.explain.grading import (
     draw_maps,
     grade_randomisation,
     grade_removal,
     grade_truth,
     mean_of_others,
-    over_people,
 )
+from painlab.explain.over_people import mean_over_people
 from painlab.explain.randomise import randomised, rank_correlation, stages
 from painlab.explain.temporal_maps import relevance_of_frames
 
@@ -340,22 +334,22 @@ def test_rank_correlation_by_hand():
 def test_means_and_ratios_over_people_by_hand():
     people = ["a", "a", "b", "c"]
     grades = np.array([1.0, 3.0, 2.0, 6.0])
-    mean = over_people(grades, people)
+    mean = mean_over_people(grades, people)
     assert mean.value == 3
     assert 2 <= mean.low < 3 < mean.high <= 6
-    twice = over_people(2 * grades, people, against=grades)
+    twice = mean_over_people(2 * grades, people, against=grades)
     assert twice == (2, 2, 2)  # paired: the same people above and below
     with pytest.raises(DataError, match="two people"):
-        over_people(grades[:2], people[:2])
+        mean_over_people(grades[:2], people[:2])
     with pytest.raises(DataError):
-        over_people(grades, people[:3])
+        mean_over_people(grades, people[:3])
 
 
 def test_people_are_drawn_and_not_pictures():
     """A hundred pictures of two people are two observations."""
     grades = np.repeat([0.0, 1.0], 50)
-    two = over_people(grades, ["a"] * 50 + ["b"] * 50)
-    many = over_people(grades, [str(i) for i in range(100)])
+    two = mean_over_people(grades, ["a"] * 50 + ["b"] * 50)
+    many = mean_over_people(grades, [str(i) for i in range(100)])
     assert two.high - two.low == 1
     assert many.high - many.low < 0.25
 
