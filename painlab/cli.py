@@ -11,17 +11,18 @@ import argparse
 import io
 import json
 import logging
-import os
 import sys
 import warnings
 from pathlib import Path
 
 from painlab import __version__
 from painlab.cli_data import add_check_data
+from painlab.cli_explain import add_explain
 from painlab.cli_extract import add_extract
 from painlab.cli_loso import add_loso
 from painlab.cli_pretrain import add_pretrain
 from painlab.cli_synth import add_synth
+from painlab.cli_video import add_video_command, check_output, faces_line
 from painlab.errors import PainLabError
 
 LIMITS = "For research and teaching. painlab is not a medical device and must not guide care."
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"painlab {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_predict(commands)
+    add_explain(commands)
     _add_align(commands)
     add_check_data(commands)
     add_synth(commands)
@@ -98,26 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_command(commands, name: str, *, run, help: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=help, description=f"{help}.")
-    command.set_defaults(run=run)
-    command.add_argument("video", metavar="VIDEO", type=Path, help="a video file")
-    command.add_argument("--json", action="store_true", help="print JSON for programs")
-    command.add_argument(
-        "--landmarks",
-        choices=("auto", "fan", "embedded", "fitted"),
-        default="auto",
-        help="fan: the paper's network; embedded: a small network that comes with painlab, learned "
-        "from rendered faces, and has never seen a person; fitted: an average head on five points; "
-        "auto: FAN where its weights are on this machine, else embedded",
-    )
-    command.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one by default")
-    command.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
-    return command
-
-
 def _add_predict(commands) -> None:
-    command = _add_command(
+    command = add_video_command(
         commands, "predict", run=_predict, help="class probabilities over time for a face"
     )
     command.add_argument(
@@ -134,7 +118,7 @@ def _add_predict(commands) -> None:
 
 
 def _add_align(commands) -> None:
-    command = _add_command(
+    command = add_video_command(
         commands, "align", run=_align, help="find the face in each frame and make it upright"
     )
     command.add_argument(
@@ -152,7 +136,7 @@ def _add_align(commands) -> None:
 def _predict(options) -> None:
     from painlab.prediction import predict
 
-    _check_output(options.annotate, ".mp4", source=options.video)
+    check_output(options.annotate, ".mp4", source=options.video)
     prediction = predict(
         options.video,
         model=options.weights,
@@ -169,7 +153,7 @@ def _predict(options) -> None:
         print(json.dumps(prediction.to_dict(), ensure_ascii=False, indent=2))
         return
     print(prediction.notice)
-    print(_faces_line(prediction.found, prediction.landmarks_used, prediction.fps))
+    print(faces_line(prediction.found, prediction.landmarks_used, prediction.fps))
     print()
     print(prediction.table())
     if options.annotate:
@@ -179,8 +163,8 @@ def _predict(options) -> None:
 def _align(options) -> None:
     from painlab.alignment.files import align_video
 
-    _check_output(options.output, ".mp4", source=options.video)
-    _check_output(options.data, ".safetensors", source=options.video)
+    check_output(options.output, ".mp4", source=options.video)
+    check_output(options.data, ".safetensors", source=options.video)
     summary = align_video(
         options.video,
         output=options.output,
@@ -193,35 +177,10 @@ def _align(options) -> None:
     if options.json:
         print(json.dumps(summary.to_dict(), ensure_ascii=False, indent=2))
         return
-    print(_faces_line(summary.faces.found, summary.description["landmarks"], summary.fps))
+    print(faces_line(summary.faces.found, summary.description["landmarks"], summary.fps))
     for path in (options.output, options.data):
         if path:
             print(f"written: {path}")
-
-
-def _faces_line(found, landmarks: str, fps: float) -> str:
-    """Which landmarks were used, and the frames without a face by name."""
-    from painlab.alignment.files import runs_without_face
-
-    line = f"Landmarks: {landmarks}. A face was found in {found.sum()} of {len(found)} frames"
-    runs = [f"{a}" if b - a == 1 else f"{a} to {b - 1}" for a, b in runs_without_face(found)]
-    if not runs:
-        return line + "."
-    return f"{line}; none in {', '.join(runs)} (counted from 0, {fps:g} a second)."
-
-
-def _check_output(path: Path | None, suffix: str, *, source: Path) -> None:
-    """Refuse an output that would fail, or eat its own source, before the work is done."""
-    if path is None:
-        return
-    if path.suffix.lower() != suffix:
-        raise PainLabError(f"{path}: give the output a name that ends in {suffix}.")
-    if not path.parent.is_dir():
-        raise PainLabError(f"{path}: the folder {path.parent} does not exist.")
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise PainLabError(f"{path}: no file can be written there.")
-    if path.exists() and source.exists() and path.samefile(source):
-        raise PainLabError(f"{path} is the video itself; give the output another name.")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ each frame only the place of the face and the feature of 192 numbers are kept.
 
 import math
 import warnings
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from itertools import count, takewhile
 from pathlib import Path
 from time import perf_counter
@@ -73,14 +75,72 @@ def predict(
     """
     if not 0 < hop < float("inf"):
         raise PainLabError(f"hop={hop!r}: give the seconds between windows, a number above 0.")
-    if frames_at_once is not None and frames_at_once < 1:
-        raise PainLabError(f"frames_at_once={frames_at_once!r}: give a whole number above 0.")
+    model, claims = load_framework(model, device=device)
+    return judge_video(
+        video_path,
+        model,
+        claims,
+        windows=partial(window_frames, length=model.config.temporal.frames, hop=hop * claims.fps),
+        landmarks=landmarks,
+        aligner=aligner,
+        frames_at_once=frames_at_once,
+        progress=progress,
+    )
+
+
+def load_framework(
+    model: PainFramework | str | Path | None, *, device: str | torch.device | None = None
+) -> tuple[PainFramework, Claims]:
+    """The model that `predict` takes, on its device, and what it says of itself.
+
+    Raises:
+        WeightsError: where the weights cannot be used.
+    """
     if device is None and isinstance(model, PainFramework):
         device = next(model.parameters()).device  # it stays where it is
     device = choose_device(device)
+    if model is None or str(model) == PAIN:
+        model = framework_of_pain()
+        weights, about = f"{PAIN}, with {model.about['spatial']} for each frame", model.about
+    elif isinstance(model, PainFramework):
+        about = getattr(model, "about", {})
+        weights = about.get("name", "the model that was passed in")
+    else:
+        weights, model = str(model), load_model(model)
+        if isinstance(model, TemporalTransformer) and "spatial" in model.about:
+            model = framework_of_pain(weights)
+        if not isinstance(model, PainFramework):
+            raise WeightsError(
+                f"{weights} holds a {type(model).__name__}; predict needs a whole PainFramework."
+            )
+        about = model.about
+    claims = Claims.read(about, weights=weights, classes=model.config.temporal.classes)
+    return model.to(device), claims
+
+
+def judge_video(
+    video_path: str | Path,
+    model: PainFramework,
+    claims: Claims,
+    *,
+    windows: Callable[[int], tuple[tuple[int, int], ...]],
+    landmarks: str = "auto",
+    aligner: FaceAligner | None = None,
+    frames_at_once: int | None = None,
+    progress: bool = False,
+) -> Prediction:
+    """What `predict` does with a model of `load_framework`, in windows of one's own.
+
+    Args:
+        video_path, landmarks, aligner, frames_at_once, progress: as for `predict`.
+        model: where it is.
+        claims: the model's.
+        windows: from the number of frames to the first frame and the one after the last of each.
+    """
+    if frames_at_once is not None and frames_at_once < 1:
+        raise PainLabError(f"frames_at_once={frames_at_once!r}: give a whole number above 0.")
+    device = next(model.parameters()).device
     frames_at_once = frames_at_once or (8 if device.type == "cpu" else 32)
-    model, claims = _framework(model)
-    model.to(device)
     size = model.config.spatial.image_size
     aligner = aligner or _aligner(landmarks, size=size, device=device, fps=claims.fps)
     if aligner.size != size:
@@ -88,7 +148,7 @@ def predict(
             f"the aligner makes pictures of {aligner.size} pixels a side, the model takes {size}."
         )
     if other := claims.other_landmarks(aligner.description):
-        warnings.warn(other, UserWarning, stacklevel=2)
+        warnings.warn(other, UserWarning, stacklevel=3)
 
     seconds: dict[str, float] = {"decode": 0.0, "spatial": 0.0, "temporal": 0.0}
     faces, features = [], []
@@ -104,16 +164,14 @@ def predict(
         faces = AlignedClip.join(faces)
         require_a_face(faces, video_path)
         start = perf_counter()
-        windows = window_frames(
-            len(faces.found), length=model.config.temporal.frames, hop=hop * claims.fps
-        )
-        probabilities = _judge(model.temporal, torch.cat(features), faces.found, windows)
+        chosen = windows(len(faces.found))
+        probabilities = _judge(model.temporal, torch.cat(features), faces.found, chosen)
         seconds["temporal"] = perf_counter() - start
     return Prediction(
         path=Path(video_path),
         fps=claims.fps,
         classes=claims.classes,
-        windows=windows,
+        windows=chosen,
         probabilities=probabilities,
         faces=faces,
         landmarks_used=aligner.landmarks_used,
@@ -144,26 +202,6 @@ def window_frames(frames: int, *, length: int, hop: float | int) -> tuple[tuple[
     times = (math.floor(i * hop + 0.5) for i in count())
     starts = [*takewhile(lambda start: start < last, times), last]
     return tuple((start, min(start + length, frames)) for start in starts)
-
-
-def _framework(model: PainFramework | str | Path | None) -> tuple[PainFramework, Claims]:
-    """The model, and what it says of itself."""
-    if model is None or str(model) == PAIN:
-        model = framework_of_pain()
-        weights, about = f"{PAIN}, with {model.about['spatial']} for each frame", model.about
-    elif isinstance(model, PainFramework):
-        about = getattr(model, "about", {})
-        weights = about.get("name", "the model that was passed in")
-    else:
-        weights, model = str(model), load_model(model)
-        if isinstance(model, TemporalTransformer) and "spatial" in model.about:
-            model = framework_of_pain(weights)
-        if not isinstance(model, PainFramework):
-            raise WeightsError(
-                f"{weights} holds a {type(model).__name__}; predict needs a whole PainFramework."
-            )
-        about = model.about
-    return model, Claims.read(about, weights=weights, classes=model.config.temporal.classes)
 
 
 def _aligner(landmarks: str, *, size: int, device: torch.device, fps: float) -> FaceAligner:

@@ -21,10 +21,15 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     "errors", "typing", "devices", "config", "weights", "video", "alignment", "layers", "spatial",
     "temporal", "framework", "datasets", "training", "explain", "comparison", "prediction",
-    "figures", "cli_data", "cli_synth", "cli_pretrain", "cli_extract", "cli_jobs", "cli_loso",
-    "cli",
+    "explaining", "figures", "cli_data", "cli_synth", "cli_pretrain", "cli_extract", "cli_jobs",
+    "cli_loso", "cli_video", "cli_explain", "cli",
 ]  # fmt: skip
-PRIVATE = {"_decoding": "video", "_encoding": "video", "_prediction": "prediction"}
+PRIVATE = {
+    "_decoding": "video",
+    "_encoding": "video",
+    "_prediction": "prediction",
+    "_explaining": "explaining",
+}
 
 # the axis letters of the book's glossary
 AXES = set(

@@ -7,14 +7,12 @@ import numpy as np
 
 from painlab._prediction import Prediction
 from painlab.alignment.warp import warp_frame
+from painlab.figures.film import GREY, INK, LINE, PAPER, scale_of, wrap_text, write_text
 from painlab.typing import UInt8
 from painlab.video import VideoWriter, stream_video
 
-WIDEST = 1280  # pixels; larger pictures are made smaller before anything is drawn
 PANEL = 120  # pixels, the height of the curves under the picture
-LINE = 16  # pixels, of a line of text under the curves
 LEFT = 34  # pixels before the curves
-INK, PAPER, GREY = (240, 240, 240), (24, 26, 30), (120, 124, 132)
 CURVES = ((86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0))
 
 
@@ -45,7 +43,7 @@ def annotate_video(prediction: Prediction, path: str | Path, *, progress: bool =
         panel = None
         for index, frame in enumerate(frames):
             if panel is None:
-                width = round(frame.shape[1] * _scale(frame))
+                width = round(frame.shape[1] * scale_of(frame))
                 panel = _panel(prediction, curve, width=max(width, 480))
             writer.write(_draw(prediction, frame, panel, curve, index))
     return Path(path)
@@ -62,7 +60,7 @@ def _draw(prediction: Prediction, frame, panel, curve, index: int) -> UInt8[np.n
     import cv2
 
     faces = prediction.faces
-    scale = _scale(frame)
+    scale = scale_of(frame)
     size = (round(frame.shape[1] * scale), round(frame.shape[0] * scale))
     picture = cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame.copy()
     thick = max(1, round(size[0] / 500))
@@ -73,7 +71,7 @@ def _draw(prediction: Prediction, frame, panel, curve, index: int) -> UInt8[np.n
             cv2.circle(picture, (x, y), thick, CURVES[1], -1, cv2.LINE_AA)
         _inset(picture, warp_frame(frame, faces.transforms[index], size=224))
     else:
-        _text(picture, "no face", (10, 24), CURVES[4])
+        write_text(picture, "no face", (10, 24), CURVES[4])
 
     height = picture.shape[0] + panel.shape[0]
     canvas = np.full((height, panel.shape[1], 3), PAPER, np.uint8)
@@ -83,10 +81,6 @@ def _draw(prediction: Prediction, frame, panel, curve, index: int) -> UInt8[np.n
     x = _x(index, len(curve), canvas.shape[1])
     cv2.line(canvas, (x, picture.shape[0] + 4), (x, picture.shape[0] + PANEL - 10), INK, 1)
     return canvas
-
-
-def _scale(frame) -> float:
-    return min(1.0, WIDEST / max(frame.shape[:2]))
 
 
 def _inset(picture, face) -> None:
@@ -107,15 +101,15 @@ def _panel(prediction: Prediction, curve, *, width: int) -> UInt8[np.ndarray, ".
     """The curves of all classes with their names; under them what the weights learned from."""
     import cv2
 
-    lines = _wrapped(_learned(prediction), width - 2 * LEFT)
+    lines = wrap_text(_learned(prediction), width - 2 * LEFT)
     height = PANEL + LINE * len(lines)
     panel = np.full((height + height % 2, width, 3), PAPER, np.uint8)
     for number, line in enumerate(lines):
-        _text(panel, line, (LEFT, PANEL + LINE * number + 4), INK, size=0.42)
+        write_text(panel, line, (LEFT, PANEL + LINE * number + 4), INK, size=0.42)
     for share in (0.0, 0.5, 1.0):
         y = _y(share)
         cv2.line(panel, (_x(0, 2, width), y), (_x(1, 2, width), y), GREY, 1)
-        _text(panel, f"{share:g}", (4, y + 4), GREY, size=0.36)
+        write_text(panel, f"{share:g}", (4, y + 4), GREY, size=0.36)
     names_at = _x(0, 2, width)
     for k, name in enumerate(prediction.classes):
         colour = CURVES[k % len(CURVES)]
@@ -123,7 +117,7 @@ def _panel(prediction: Prediction, curve, *, width: int) -> UInt8[np.ndarray, ".
             [[_x(i, len(curve), width), _y(float(p))] for i, p in enumerate(curve[:, k]) if p == p]
         )
         cv2.polylines(panel, [points.astype(np.int32)], False, colour, 2, cv2.LINE_AA)
-        names_at += _text(panel, name, (names_at, 14), colour, size=0.42) + 14
+        names_at += write_text(panel, name, (names_at, 14), colour, size=0.42) + 14
     return panel
 
 
@@ -135,33 +129,9 @@ def _learned(prediction: Prediction) -> str:
     return f"learned from {prediction.trained_on}"
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    """Lines of a text that fit into so many pixels, in letters that OpenCV can draw."""
-    import cv2
-
-    lines = [""]
-    for word in text.encode("ascii", "replace").decode().split():
-        longer = f"{lines[-1]} {word}".strip()
-        if cv2.getTextSize(longer, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)[0][0] > width and lines[-1]:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
-
-
 def _x(index: int, count: int, width: int) -> int:
     return round(LEFT + (width - LEFT - 10) * index / max(1, count - 1))
 
 
 def _y(share: float) -> int:
     return round(PANEL - 14 - (PANEL - 40) * share)
-
-
-def _text(picture, text: str, at: tuple[int, int], colour, *, size: float = 0.6) -> int:
-    """Write, with a dark edge so that it reads on any picture; returns the width in pixels."""
-    import cv2
-
-    font = cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(picture, text, at, font, size, PAPER, 3, cv2.LINE_AA)
-    cv2.putText(picture, text, at, font, size, colour, 1, cv2.LINE_AA)
-    return cv2.getTextSize(text, font, size, 1)[0][0]

@@ -1,25 +1,16 @@
 """One clip with its relevance: what is drawn of it, and which of its frames."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from torch import Tensor
 
+from painlab._explaining import even_shares
 from painlab.errors import PainLabError, ShapeError
 from painlab.explain import Relevance
 from painlab.typing import Bool, Float, UInt8
 
 CALM = 0.05  # of the greatest intensity: what is called rest
-
-
-def even_shares(relevance: Relevance, *, clip: int = 0) -> Float[np.ndarray, "k"]:
-    """Relevance of each frame of a clip, in units of what each would have were all alike.
-
-    All are 0 where nothing in the clip has relevance.
-    """
-    temporal = relevance.temporal[clip].detach().double().cpu().numpy()  # k
-    total = temporal.sum()
-    return (temporal * len(temporal) / total if total > 0 else temporal).astype(np.float32)
 
 
 class ClipRelevance:
@@ -57,14 +48,18 @@ class ClipRelevance:
         """The frame's time, or its number."""
         return f"frame {frame}" if self.times is None else f"{self.times[frame]:.2f} s"
 
-    def choose(self, shown: int | Sequence[int]) -> list[int]:
+    def short(self, frame: int) -> str:
+        """The same above a small picture."""
+        return f"{frame}" if self.times is None else self.label(frame)
+
+    def choose(self, shown: int | Iterable) -> list[int]:
         """The frames that are drawn, in their order."""
         if not isinstance(shown, int):
+            shown = list(shown)
             wrong = [frame for frame in shown if not 0 <= frame < len(self.frames)]
-            if wrong or not len(shown):
+            if wrong or not shown:
                 raise PainLabError(
-                    f"shown={list(shown)}: name one or more of the frames 0 to "
-                    f"{len(self.frames) - 1}."
+                    f"shown={shown}: name one or more of the frames 0 to {len(self.frames) - 1}."
                 )
             return [int(frame) for frame in shown]
         if shown < 1:

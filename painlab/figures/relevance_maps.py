@@ -1,6 +1,6 @@
 """What a model looked at: faces from rest to apex, their maps, and the curve below (Fig. 4)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
 import numpy as np
@@ -25,10 +25,10 @@ def relevance_figure(
     relevance: Relevance,
     *,
     clip: int = 0,
-    times: Sequence | None = None,
-    intensity: Sequence | None = None,
-    found: Sequence | None = None,
-    shown: int | Sequence[int] = 6,
+    times: Iterable | None = None,
+    intensity: Iterable | None = None,
+    found: Iterable | None = None,
+    shown: int | Iterable = 6,
     level: str = "spatial",
     scale: str = "clip",
     title: str | None = None,
@@ -62,27 +62,28 @@ def relevance_figure(
     given = ClipRelevance(frames, relevance, clip, times, intensity, found)
     maps = map_of_clip(relevance, clip=clip, level=level, scale=scale)
     chosen = given.choose(shown)
-    lines = wrap(note, 80) if note else []
+    above, lines = wrap(title or "", 66), wrap(note or "", 80)
     columns = len(chosen)
     names = [[f"{row}{i}" for i in range(columns)] for row in ("face", "map")]
     curve = [["curve"] * columns]
     side = (WIDE - 1) / max(columns, 3)  # inches
-    figure, _ = new_figure(size=(WIDE, 3.4 + 2 * side + 0.2 * len(lines)))
+    figure, _ = new_figure(size=(WIDE, 3.2 + 2 * side + 0.2 * len(above + lines)))
     figure.clear()
     axes = figure.subplot_mosaic(
         [*names, ["scale"] * columns, *curve],
         height_ratios=(side, side, 0.13, 2.0),
     )
     figure.get_layout_engine().set(wspace=0.02, hspace=0.02, w_pad=0.02)
+    letters = min(11.0, 66 / columns)
     for i, frame in enumerate(chosen):
         face = _shrink(given.frames[frame])
-        _draw_picture(axes[f"face{i}"], face, title=given.label(frame))
+        _draw_picture(axes[f"face{i}"], face, title=given.short(frame), letters=letters)
         _draw_picture(axes[f"map{i}"], lay_over(face, maps[frame]))
     rows, cols = maps.shape[1:]
     _draw_scale(axes["scale"], scale=scale, rows=rows, cols=cols)
     _draw_curve(axes["curve"], given, chosen)
-    if title:
-        figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+    if above:
+        figure.suptitle("\n".join(above), fontsize=12, x=0.01, ha="left")
     if lines:
         figure.supxlabel("\n".join(lines), fontsize=9, x=0.01, ha="left", linespacing=1.3)
     return figure
@@ -93,12 +94,12 @@ def relevance_slider(
     relevance: Relevance,
     *,
     clip: int = 0,
-    times: Sequence | None = None,
-    intensity: Sequence | None = None,
-    found: Sequence | None = None,
+    times: Iterable | None = None,
+    intensity: Iterable | None = None,
+    found: Iterable | None = None,
     level: str = "spatial",
     scale: str = "clip",
-    fps: float = 8.0,
+    fps: float | int = 8.0,
     caption: str | None = None,
 ) -> FrameSlider:
     """Every frame of one clip under a slider: the face, the same with its relevance, the curve.
@@ -140,9 +141,9 @@ def relevance_words(
     relevance: Relevance,
     *,
     clip: int = 0,
-    times: Sequence | None = None,
-    intensity: Sequence | None = None,
-    found: Sequence | None = None,
+    times: Iterable | None = None,
+    intensity: Iterable | None = None,
+    found: Iterable | None = None,
 ) -> str:
     """What the pictures of a clip show, for readers who do not see them; arguments as there."""
     k = relevance.temporal.shape[1]
@@ -181,10 +182,10 @@ def _opaque(picture):
     return np.concatenate([picture, np.full((*picture.shape[:2], 1), 255, np.uint8)], axis=2)
 
 
-def _draw_picture(ax, picture, *, title: str = "") -> None:
+def _draw_picture(ax, picture, *, title: str = "", letters: float = 11.0) -> None:
     # "none" keeps the pixels in the SVG as they are
     ax.imshow(picture, interpolation="none")
-    ax.set_title(title, fontsize=11, loc="center")
+    ax.set_title(title, fontsize=letters, loc="center")
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
     ax.spines[:].set_visible(False)
@@ -193,14 +194,11 @@ def _draw_picture(ax, picture, *, title: str = "") -> None:
 def _draw_scale(ax, *, scale: str, rows: int, cols: int) -> None:
     ax.imshow(colour_scale(), interpolation="none", aspect="auto")
     ax.set(yticks=[])
-    ax.set_xticks([0, 255], ["no relevance", f"most of the {scale}"], fontsize=10)
-    for label, side in zip(ax.get_xticklabels(), ("left", "right"), strict=True):
+    told = SMOOTHED.format(rows=rows, cols=cols)
+    ax.set_xticks([0, 127.5, 255], ["no relevance", told, f"most of the {scale}"], fontsize=10)
+    for label, side in zip(ax.get_xticklabels(), ("left", "center", "right"), strict=True):
         label.set_ha(side)
     ax.tick_params(length=0)
-    ax.text(
-        0.5, -0.55, SMOOTHED.format(rows=rows, cols=cols),
-        transform=ax.transAxes, ha="center", va="top", fontsize=10,
-    )  # fmt: skip
     ax.grid(False)
     ax.spines[:].set_visible(False)
 
@@ -210,10 +208,18 @@ def _draw_curve(ax, given: ClipRelevance, chosen: Sequence[int]) -> None:
     x = given.places
     shares = np.where(given.found, given.shares, np.nan)
     most = max(1.0, float(given.shares.max()))
+    dot = "o" if len(x) == 1 else None  # a line of one point is none
     ax.axhline(1, color=INK, linewidth=1, linestyle=":")
-    ax.plot(x, shares, color=COLOURS["blue"], marker="." if len(x) == 1 else None)
+    ax.plot(x, shares, color=COLOURS["blue"], marker=dot)
     if len(chosen):
-        ax.plot(x[list(chosen)], shares[list(chosen)], "o", color=COLOURS["blue"], markersize=6)
+        ax.plot(
+            x[list(chosen)],
+            shares[list(chosen)],
+            "o",
+            color=COLOURS["blue"],
+            markersize=6,
+            clip_on=False,
+        )
     ax.set_ylim(0, 1.08 * most)
     ax.set_ylabel("relevance\n(even share = 1)", fontsize=11)
     ax.set_xlabel("frame" if given.times is None else "seconds", fontsize=11)
@@ -223,7 +229,7 @@ def _draw_curve(ax, given: ClipRelevance, chosen: Sequence[int]) -> None:
         return
     beside = ax.twinx()
     beside.fill_between(x, given.intensity, color=COLOURS["orange"], alpha=0.25, linewidth=0)
-    beside.plot(x, given.intensity, color=COLOURS["orange"], linestyle="--")
+    beside.plot(x, given.intensity, color=COLOURS["orange"], linestyle="--", marker=dot)
     beside.set_ylim(0, 1.08 * max(float(np.nanmax(given.intensity)), 1e-6))
     beside.set_ylabel("true intensity (dashed)", fontsize=11)
     beside.grid(False)
