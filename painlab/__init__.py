@@ -6,6 +6,7 @@ Estimation using Videos". Everything meant for use is here: ``import painlab as 
 
 __version__ = "0.1.0"
 
+from painlab._explaining import Explanation
 from painlab._prediction import Prediction
 from painlab.alignment import AlignedClip, FaceAligner
 from painlab.config import FrameworkConfig, TemporalConfig, TNTConfig, TrainingConfig
@@ -23,6 +24,7 @@ from painlab.datasets import (
 )
 from painlab.errors import PainLabError
 from painlab.explain import Relevance, relevance
+from painlab.explaining import explain_video
 from painlab.framework import (
     PainFramework,
     count_flops,
@@ -50,6 +52,7 @@ __all__ = [
     "AlignedClip",
     "BioVid",
     "Clip",
+    "Explanation",
     "FaceAligner",
     "FrameworkConfig",
     "LosoResult",
@@ -70,6 +73,7 @@ __all__ = [
     "classification_metrics",
     "count_flops",
     "count_parameters",
+    "explain_video",
     "extract_features",
     "fourier_encode",
     "frames_to_tensor",
