@@ -11,7 +11,7 @@ import torch
 
 import painlab as pl
 from painlab.alignment.embedded import EmbeddedLandmarks
-from painlab.framework import FACES, PAIN, model_digest
+from painlab.framework import FACES, PAIN, PAIN_OF_FRAMES, model_digest
 from painlab.training.store import FeatureStore
 
 DATA = Path(__file__).parents[1] / "data"
@@ -113,11 +113,42 @@ def table_of_pain_found() -> str:
     return table(("aligned by", *HEAD_OF_PAIN), *(row_of_pain(name, told[name]) for name in told))
 
 
+def row_of_frames(name: str, told: dict) -> tuple:
+    accuracy = with_interval(100 * told["accuracy"], (100 * x for x in told["interval"]), 0)
+    return name, told["people"], told["frames"], told["of pain"], accuracy
+
+
+HEAD_OF_FRAMES = ("people", "frames", "of pain", "accuracy, % (95 % interval over people)")
+
+
+def table_of_frame_levels() -> str:
+    told = result("spatial_pain_model")["figures"]
+    rows = [row_of_frames(f"level {n}", of) for n, of in told["by_level"].items()]
+    return table(
+        ("no pain against the apex of", *HEAD_OF_FRAMES),
+        row_of_frames("levels 3 and 4", told["strong"]), *rows,
+    )  # fmt: skip
+
+
+def table_of_frame_groups() -> str:
+    told = result("spatial_pain_model")["figures"]["by_group"]
+    return table(("who", *HEAD_OF_FRAMES), *(row_of_frames(name, told[name]) for name in told))
+
+
+def table_of_frame_probabilities() -> str:
+    told = result("spatial_pain_model")["figures"]["mean_probability"]
+    rows = [(name, f"{100 * value:.0f}") for name, value in told.items()]
+    return table(("frames", "mean probability of pain, %"), *rows)
+
+
 TABLES = {
     "pain_synthpain.md": (table_of_pain_tasks, table_of_pain_groups, table_of_pain_found),
+    "tnt_ti_synthpain.md": (
+        table_of_frame_levels, table_of_frame_groups, table_of_frame_probabilities,
+    ),
     "landmarks68_synthface.md": (table_of_landmarks,),
     "tnt_ti_synthface.md": (table_of_stages, table_of_actions, table_of_verification),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("card", "make"), [(c, m) for c, makes in TABLES.items() for m in makes])
@@ -146,6 +177,7 @@ def test_what_was_made_with_the_shipped_features_names_them():
     """Another TNT needs another pain model, other stored features, and other results."""
     shipped = model_digest(pl.load_model(FACES))
     assert pl.load_model(PAIN).about["spatial_digest"] == shipped
+    assert pl.load_model(PAIN_OF_FRAMES).about["base_digest"] == shipped
     assert FeatureStore(DATA / "features" / "synthpain-small").made_from["model"] == shipped
 
 

@@ -155,7 +155,7 @@ SHIPPED = sorted((ASSETS / "weights").glob("*.safetensors"))
 
 
 def test_a_fresh_install_has_all_networks():
-    names = ["landmarks68-synthface", "pain-synthpain", "tnt-ti-synthface"]
+    names = ["landmarks68-synthface", "pain-synthpain", "tnt-ti-synthface", "tnt-ti-synthpain"]
     assert [path.stem for path in SHIPPED] == names
     assert pl.load_model("tnt-ti-synthface").config == pl.TNTConfig()
 
