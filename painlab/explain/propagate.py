@@ -7,7 +7,7 @@ layer become its map is a `Method`; the other methods that look at attention dif
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -65,51 +65,64 @@ def roll_out(
 CHEFER = Method(chefer_map, roll_out, frozenset({"gradient", "relevance"}))
 
 
-class Pulled(NamedTuple):
-    """What came back through a model: at its attention weights, at its input, at places watched."""
+class Both(NamedTuple):
+    """What is sent back into a model, or has come back out of it: gradient and relevance.
 
-    output: Tensor
-    weights: tuple[Tensor, ...]
-    at_weights: tuple[Tensor, ...]
-    at_input: Tensor
-    at_watched: tuple[Tensor, ...]
+    Either is None where a method has no use for it.
+    """
+
+    gradient: Tensor | None
+    relevance: Tensor | None
+
+    def at(self, places: Tensor) -> "Both":
+        """Of some of the samples."""
+        return Both(*(x if x is None else x[places] for x in self))
+
+
+class Pulled(NamedTuple):
+    """What came back through a model: at its attention weights, its input, the places watched."""
+
+    weights: list[Tensor]
+    at_weights: list[Both]
+    at_input: Both
+    at_watched: list[Both]
 
 
 def pull_back(
     model: nn.Module,
     x: Tensor,
-    start: Tensor,
+    start: Both,
     *,
-    rules: bool,
+    needs: frozenset[str] = frozenset({"gradient", "relevance"}),
     watched: tuple[nn.Module, ...] = (),
     **how,
 ) -> Pulled:
-    """Run a model and send something back through it: gradients, or relevance under its rules.
+    """Run a model once, and send gradients and relevance back through it, as far as needed.
 
     Args:
         model: a `TNT` or a `TemporalTransformer`; it is left as it was.
         x: its input.
         start: what is sent back, of the shape of what comes out.
-        rules: send relevance by the rules of `painlab.explain.rules`, else gradients.
+        needs: "gradient", "relevance", both or neither.
         watched: parts of the model at whose inputs what passes is wanted too.
         how: further arguments of the model.
     """
-    x = x.detach().clone().requires_grad_()
-    with _inputs_of(watched) as inputs, UnderRules() if rules else nullcontext():
+    x = x.detach().clone().requires_grad_(bool(needs))
+    with _inputs_of(watched) as inputs, UnderRules() as way:
         output, maps = functional_call(
             model, state_of(model, x.dtype), (x,), {**how, "return_attention": True}
         )
-    weights = tuple(weights for part in maps for weights in _flat(part))
+    weights = [weights for part in maps for weights in _flat(part)]
     wanted = [*weights, x, *inputs]
-    back = torch.autograd.grad(output, wanted, start)
+    gradients = relevances = [None] * len(wanted)
+    if "gradient" in needs:
+        gradients = torch.autograd.grad(output, wanted, start.gradient, retain_graph=True)
+    if "relevance" in needs:
+        with way.relevance():
+            relevances = torch.autograd.grad(output, wanted, start.relevance)
+    back = [Both(*pair) for pair in zip(gradients, relevances, strict=True)]
     parts = len(weights)
-    return Pulled(
-        output=output.detach(),
-        weights=tuple(w.detach() for w in weights),
-        at_weights=tuple(back[:parts]),
-        at_input=back[parts],
-        at_watched=tuple(back[parts + 1 :]),
-    )
+    return Pulled([w.detach() for w in weights], back[:parts], back[parts], back[parts + 1 :])
 
 
 def _flat(part) -> tuple[Tensor, ...]:
@@ -132,48 +145,14 @@ def _inputs_of(modules: tuple[nn.Module, ...]) -> Iterator[list[Tensor]]:
         yield inputs
 
 
-class _Both(NamedTuple):
-    """What is sent back into a model, or has come back out of it: gradient and relevance."""
-
-    gradient: Tensor | None
-    relevance: Tensor | None
-
-
-class _Traced(NamedTuple):
-    """The maps of all layers, and what has come back at the input and at the places watched."""
-
-    maps: list[Tensor]
-    at_input: _Both
-    relevance_watched: tuple[Tensor, ...]
-
-
-def _trace(model, x: Tensor, method: Method, start: _Both, *, watched=(), **how) -> _Traced:
-    """Send gradient and relevance through a model, as far as a method needs them."""
-    if not method.needs:
-        _, maps = functional_call(
-            model, state_of(model, x.dtype), (x,), {**how, "return_attention": True}
-        )
-        weights = [w for part in maps for w in _flat(part)]
-        return _Traced([method.to_map(w, None, None) for w in weights], _Both(None, None), ())
-    gradients = pull_back(model, x, start.gradient, rules=False, **how)
-    at_weights: tuple = (None,) * len(gradients.weights)
-    relevances = None
-    if "relevance" in method.needs:
-        relevances = pull_back(model, x, start.relevance, rules=True, watched=watched, **how)
-        at_weights = relevances.at_weights
-    maps = [
-        method.to_map(*layer)
-        for layer in zip(gradients.weights, gradients.at_weights, at_weights, strict=True)
-    ]
-    return _Traced(
-        maps,
-        _Both(gradients.at_input, relevances and relevances.at_input),
-        relevances.at_watched if relevances else (),
-    )
+def _maps(pulled: Pulled, method: Method) -> list[Tensor]:
+    """The maps of all layers."""
+    layers = zip(pulled.weights, pulled.at_weights, strict=True)
+    return [method.to_map(weights, *back) for weights, back in layers]
 
 
 def trace_tnt(
-    model: TNT, images: Float[Tensor, "b c height width"], method: Method, start: _Both
+    model: TNT, images: Float[Tensor, "b c height width"], method: Method, start: Both
 ) -> tuple[Float[Tensor, "b n"], Float[Tensor, "b n m"]]:
     """How much each patch, and within each patch each sub-patch, had to do with an image's output.
 
@@ -183,21 +162,20 @@ def trace_tnt(
     through the inner layers below, and the blocks are added up.
     """
     projections = tuple(block.to_patch for block in model.blocks)
-    traced = _trace(model, images, method, start, watched=projections)
-    depth = len(model.blocks)
-    outer, inner = traced.maps[:depth], traced.maps[depth:]
+    pulled = pull_back(model, images, start, needs=method.needs, watched=projections)
+    maps, depth = _maps(pulled, method), len(model.blocks)
+    outer, inner = maps[:depth], maps[depth:]
 
     row = torch.zeros_like(outer[0][:, 0])  # b t
     row[:, 0] = 1
     patches = method.join(row, outer)[:, 1:]  # b n
 
     sub_patches = torch.zeros_like(inner[0][:, :, 0])  # b n m
-    if traced.relevance_watched:
-        for block in range(depth):
-            arrived = reduce(traced.relevance_watched[block], "b n m e -> b n m", "sum")
-            sub_patches += method.join(arrived.clamp(min=0), inner[: block + 1])
-    else:
-        sub_patches = method.join(torch.ones_like(sub_patches), inner)
+    if "relevance" not in method.needs:
+        return patches, method.join(torch.ones_like(sub_patches), inner)
+    for block, (_, relevance) in enumerate(pulled.at_watched):
+        arrived = reduce(relevance, "b n m e -> b n m", "sum")
+        sub_patches += method.join(arrived.clamp(min=0), inner[: block + 1])
     return patches, sub_patches
 
 
@@ -205,30 +183,30 @@ def trace_temporal(
     model: TemporalTransformer,
     features: Float[Tensor, "b k d"],
     method: Method,
-    start: _Both,
+    start: Both,
     *,
     mask: Bool[Tensor, "b k"] | None,
-) -> tuple[Float[Tensor, "b k"], _Both]:
+) -> tuple[Float[Tensor, "b k"], Both]:
     """How much each frame had to do with a clip's output, and what has come back to its feature.
 
     The mean over latents at the end gives each latent the same weight; joined through the layers
     among the latents it is handed to the frames by the cross-attention. The latents hold nothing of
     the clip before it, so there no identity is added.
     """
-    traced = _trace(model, features, method, start, mask=mask)
-    cross, *own = traced.maps
+    pulled = pull_back(model, features, start, needs=method.needs, mask=mask)
+    cross, *own = _maps(pulled, method)
     row = torch.full_like(cross[..., 0], 1 / cross.shape[-2])  # b l
     row = method.join(row, own)
     tokens = einsum(row, cross, "b l, b l t -> b t")
     frames = rearrange(tokens, "b (k d) -> b k d", k=features.shape[1])
-    return reduce(frames, "b k d -> b k", "sum"), traced.at_input
+    return reduce(frames, "b k d -> b k", "sum"), pulled.at_input
 
 
 def trace_frames(
     model: TNT,
     frames: Float[Tensor, "i c height width"],
     method: Method,
-    start: _Both,
+    start: Both,
     *,
     frames_at_once: int,
 ) -> tuple[Float[Tensor, "i n"], Float[Tensor, "i n m"]]:
@@ -236,8 +214,8 @@ def trace_frames(
     n, m = model.config.patches, model.config.sub_patches
     patches, sub_patches = frames.new_zeros(len(frames), n), frames.new_zeros(len(frames), n, m)
     for part in torch.arange(len(frames)).split(frames_at_once):
-        own = _Both(*(x if x is None else x[part] for x in start))
-        patches[part], sub_patches[part] = trace_tnt(model, frames[part], method, own)
+        found = trace_tnt(model, frames[part], method, start.at(part))
+        patches[part], sub_patches[part] = found
     return patches, sub_patches
 
 
@@ -254,7 +232,7 @@ def explain_images(
     classes = target(logits)
     one_hot = F.one_hot(classes, logits.shape[-1]).to(logits)
     patches, sub_patches = trace_frames(
-        model, images, method, _Both(one_hot, one_hot), frames_at_once=frames_at_once
+        model, images, method, Both(one_hot, one_hot), frames_at_once=frames_at_once
     )
     temporal = images.new_ones(len(images), 1)
     return temporal, patches.unsqueeze(1), sub_patches.unsqueeze(1), classes
@@ -280,13 +258,12 @@ def explain_clips(
     classes = target(logits)
     one_hot = F.one_hot(classes, logits.shape[-1]).to(logits)
     temporal, back = trace_temporal(
-        model.temporal, features, method, _Both(one_hot, one_hot), mask=mask
+        model.temporal, features, method, Both(one_hot, one_hot), mask=mask
     )
     n, m = model.config.spatial.patches, model.config.spatial.sub_patches
     patches, sub_patches = clips.new_zeros(*mask.shape, n), clips.new_zeros(*mask.shape, n, m)
-    start = _Both(*(x if x is None else x[mask] for x in back))
     patches[mask], sub_patches[mask] = trace_frames(
-        model.spatial, seen, method, start, frames_at_once=frames_at_once
+        model.spatial, seen, method, back.at(mask), frames_at_once=frames_at_once
     )
     return temporal.masked_fill(~mask, 0.0), patches, sub_patches, classes
 

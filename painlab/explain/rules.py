@@ -17,9 +17,6 @@ from torch import Tensor
 
 from painlab.typing import Float
 
-# What keeps a quotient finite where contributions cancel; 0 / 0 is 0.
-EPSILON = 1e-9
-
 
 def divide(relevance: Float[Tensor, "..."], total: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Relevance for each unit of what came out; 0 where nothing came out.
@@ -28,8 +25,7 @@ def divide(relevance: Float[Tensor, "..."], total: Float[Tensor, "..."]) -> Floa
         >>> divide(torch.tensor([1.0, 1.0]), torch.tensor([4.0, 0.0]))
         tensor([0.2500, 0.0000])
     """
-    shares = relevance / (total + EPSILON * total.sign())
-    return shares.masked_fill(total == 0, 0.0)
+    return relevance / total.masked_fill(total == 0, torch.inf)
 
 
 def linear_rule(
@@ -62,10 +58,10 @@ def linear_rule(
         tensor([0.7500, 0.0000, 0.2500])
     """
     shares, total = _positive_shares(x, weight, relevance, apply)
-    lost = relevance.masked_fill(total != 0, 0.0)
-    if lost.any():
-        shares = shares + _positive_shares(x, -weight, lost, apply)[0]
-    return shares
+    some = total != 0
+    if some.all():
+        return shares
+    return shares + _positive_shares(x, -weight, relevance.masked_fill(some, 0.0), apply)[0]
 
 
 def _positive_shares(x: Tensor, weight: Tensor, relevance: Tensor, apply) -> tuple[Tensor, Tensor]:

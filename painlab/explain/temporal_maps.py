@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from painlab.errors import PainLabError
-from painlab.explain.propagate import _Both, trace_temporal
+from painlab.explain.propagate import Both, trace_temporal
 from painlab.explain.rivals import ATTENTION_METHODS
 from painlab.framework import evaluating
 from painlab.temporal.transformer import TemporalTransformer
@@ -37,7 +37,7 @@ def relevance_of_frames(
             f"method {method!r}: from features alone, choose one of {', '.join(ATTENTION_METHODS)}."
         )
     one_hot = F.one_hot(target, model.config.classes).to(features)
-    start = _Both(one_hot, one_hot)
+    start = Both(one_hot, one_hot)
     with torch.inference_mode(False), torch.enable_grad(), evaluating(model):
         found, _ = trace_temporal(
             model, features.clone(), ATTENTION_METHODS[method], start, mask=mask

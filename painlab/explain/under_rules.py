@@ -1,5 +1,8 @@
 """Running a model so that what passes back through it is relevance and not gradients."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -31,43 +34,57 @@ ROUTES = {
 
 
 class UnderRules(TorchFunctionMode):
-    """Within ``with UnderRules():`` a model computes what it always does, but leaves another trail.
+    """Within ``with UnderRules() as way:`` a model leaves two trails: gradients, and relevance.
 
-    ``torch.autograd.grad`` of what came out, weighted with its relevance, then gives the relevance
-    of whatever went in or lay on the way, attention weights included. The model is not touched:
+    It computes what it always does. ``torch.autograd.grad`` of what came out then gives gradients
+    as always, and within ``with way.relevance():`` the relevance of whatever went in or lay on the
+    way, attention weights included, given the relevance of what came out. The model is not touched:
     no hooks, no copies of its layers.
 
     Raises:
         PainLabError: where the model does what there is no rule for.
     """
 
+    def __init__(self):
+        super().__init__()
+        self.by_rules = False
+
+    @contextmanager
+    def relevance(self) -> Iterator[None]:
+        """For a while what passes back is relevance."""
+        self.by_rules = True
+        try:
+            yield
+        finally:
+            self.by_rules = False
+
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        """Compute, and leave the operation's rule for the way back."""
+        """Compute, and leave the operation's rule for the way back beside its gradient."""
         kwargs = kwargs or {}
+        result = function(*args, **kwargs)
         if function in RULES and any(isinstance(a, Tensor) and a.requires_grad for a in args):
             rule, operands = RULES[function](*args, **kwargs)
-            with torch.no_grad():
-                result = function(*args, **kwargs)
-            return _Step.apply(result, rule, *operands)
-        result = function(*args, **kwargs)
+            return _Fork.apply(result, self, rule, *operands)
         if function not in ROUTES and isinstance(result, Tensor) and result.requires_grad:
             raise PainLabError(f"relevance has no rule for {resolve_name(function)}.")
         return result
 
 
-class _Step(torch.autograd.Function):
-    """Forward: the result that is there already. Backward: its rule."""
+class _Fork(torch.autograd.Function):
+    """Forward: the result that is there already. Backward: its own gradient, or its rule."""
 
     @staticmethod
-    def forward(ctx, result, rule, *operands):
-        ctx.rule = rule
+    def forward(ctx, result, way, rule, *operands):
+        ctx.way, ctx.rule = way, rule
         ctx.save_for_backward(*operands)
         return result.view_as(result)
 
     @staticmethod
-    def backward(ctx, relevance):
-        given = ctx.rule(*ctx.saved_tensors, relevance)
-        return (None, None, *(given if isinstance(given, tuple) else (given,)))
+    def backward(ctx, back):
+        if not ctx.way.by_rules:
+            return (back, None, None, *(None for _ in ctx.saved_tensors))
+        given = ctx.rule(*ctx.saved_tensors, back)
+        return (None, None, None, *(given if isinstance(given, tuple) else (given,)))
 
 
 # each function that a model calls: the rule with what it must know, and what it passes back to

@@ -8,8 +8,9 @@ from torch.testing import assert_close
 
 import painlab as pl
 from painlab.config import FrameworkConfig, TemporalConfig, TNTConfig
+from painlab.explain.conservation import sums_between_blocks
 from painlab.explain.methods import METHODS
-from painlab.explain.propagate import pull_back
+from painlab.explain.propagate import Both, pull_back
 from painlab.explain.under_rules import UnderRules
 
 SMALL = TNTConfig(image_size=32, dim=24, inner_dim=8, depth=3, heads=3, inner_heads=2, classes=3)
@@ -162,34 +163,14 @@ def test_with_the_inner_path_silenced_the_map_is_that_of_a_plain_vit(seed, dtype
 # --- sums
 
 
-def boundaries(model: pl.TNT, images, start):
-    """Relevance of both streams (y, z) before each block, all that is on its way there."""
-    seen = []
-
-    def fork(_, given):
-        """The block's own y and z: the y before also goes into the last block's update of z."""
-        seen.append(tuple(x.reshape(x.shape) for x in given))
-        return seen[-1]
-
-    hooks = [block.register_forward_pre_hook(fork) for block in model.blocks]
-    x = images.clone().requires_grad_()
-    with UnderRules():
-        output, _ = model(x, return_attention=True)
-    for hook in hooks:
-        hook.remove()
-    return [torch.autograd.grad(output, both, start, retain_graph=True) for both in seen]
-
-
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.05)])
 @pytest.mark.parametrize(("stem", "seed"), [("linear", 0), ("conv", 1), ("linear", 2)])
 def test_a_tnt_keeps_the_sum_from_block_to_block(stem, seed, dtype, tolerance):
     model = seeded(pl.TNT(TNTConfig(image_size=32, classes=3, stem=stem)), seed=seed).to(dtype)
-    for p in model.parameters():
-        p.requires_grad_(False)
-    start = F.one_hot(torch.tensor([0, 2]), 3).to(dtype)
-    for at_y, at_z in boundaries(model, draw(2, 3, 32, 32).to(dtype), start):
-        sums = sum(r.double().flatten(1).sum(1) for r in (at_y, at_z))
-        assert_close(sums, torch.ones(2).double(), rtol=tolerance, atol=0)
+    images = draw(2, 3, 32, 32).to(dtype)
+    sums = sums_between_blocks(model, images, target=seed)
+    assert sums.shape == (12, 2)
+    assert_close(sums, torch.ones(12, 2).double(), rtol=tolerance, atol=0)
 
 
 def test_a_temporal_transformer_keeps_the_sum_but_for_its_constants(framework):
@@ -198,7 +179,7 @@ def test_a_temporal_transformer_keeps_the_sum_but_for_its_constants(framework):
     at = {}
     latents = model.latents.detach().expand(2, -1, -1).clone().requires_grad_()
     tokens = model.tokenise(draw(2, 8, model.config.dim)).requires_grad_()
-    with UnderRules():
+    with UnderRules() as way:
         x = model.cross(latents, tokens)
         at["after cross-attention"] = x
         for i, layer in enumerate(model.layers):
@@ -206,12 +187,14 @@ def test_a_temporal_transformer_keeps_the_sum_but_for_its_constants(framework):
             at[f"after layer {i}"] = x
         logits = model.classifier(model.norm(x.mean(dim=1)))
     start = F.one_hot(torch.tensor([0, 1]), logits.shape[1]).float()
-    for name, place in at.items():
-        (found,) = torch.autograd.grad(logits, place, start, retain_graph=True)
-        assert_close(found.sum((1, 2)), torch.ones(2), rtol=1e-4, atol=0, msg=name)
-    on_latents, on_tokens = torch.autograd.grad(logits, [latents, tokens], start)
-    assert_close(on_latents.sum((1, 2)) + on_tokens.sum((1, 2)), torch.ones(2), rtol=1e-4, atol=0)
-    assert (on_tokens.sum((1, 2)) != 0).all()
+    with way.relevance():
+        found = torch.autograd.grad(logits, [*at.values(), latents, tokens], start)
+    sums = [part.sum((1, 2)) for part in found]
+    for name, kept in zip(at, sums, strict=False):
+        assert_close(kept, torch.ones(2), rtol=1e-4, atol=0, msg=name)
+    on_latents, on_tokens = sums[-2:]
+    assert_close(on_latents + on_tokens, torch.ones(2), rtol=1e-4, atol=0)
+    assert (on_tokens != 0).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -369,7 +352,7 @@ def test_an_operation_without_a_rule_is_refused():
             return x.tanh(), ((),)
 
     with pytest.raises(pl.PainLabError, match=r"no rule for torch\.Tensor\.tanh"):
-        pull_back(Odd(), draw(2, 3), draw(2, 3), rules=True)
+        pull_back(Odd(), draw(2, 3), Both(draw(2, 3), draw(2, 3)))
 
 
 def test_random_maps_are_the_same_for_a_seed(tnt):
