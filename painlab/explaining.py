@@ -46,7 +46,7 @@ def explain_video(
         target: the class to explain, its number or its name; the last, which is the strongest
             pain, if None.
         method: as for `pl.relevance`.
-        window: the number of the window, from 0, in the order of the windows of the `Prediction`; if neither
+        window: the number of the window, from 0, among those of the `Prediction`; if neither
             this nor ``start`` is given, the one in which the class is likeliest.
         start: instead, the second at which a window of one's own begins.
         model, landmarks, aligner, hop, device, frames_at_once, progress: as for `predict`.

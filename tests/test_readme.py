@@ -30,7 +30,7 @@ def test_the_ten_lines_run(tmp_path, monkeypatch, capsys):
 
 def test_the_commands_exist(capsys):
     commands = re.findall(r"^ +(painlab \w+ VIDEO.*?)(?:  +#.*)?$", README, flags=re.MULTILINE)
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         words = shlex.split(command)[1:]
         with pytest.raises(SystemExit) as end:
