@@ -42,7 +42,7 @@ def mean_over_people(
         seed: of the drawing.
 
     Raises:
-        DataError: for other numbers of people than of grades, or a single person.
+        DataError: for other numbers of people than of grades, a single person, or a ratio to 0.
 
     Example:
         >>> mean_over_people(np.array([2.0, 4.0]), ["a", "b"], against=np.array([1.0, 2.0]))
@@ -59,5 +59,7 @@ def mean_over_people(
     below = np.bincount(row, weights=against)
     rng = np.random.default_rng(seed)
     drawn = np.stack([draw_people(len(names), rng) for _ in range(resamples)])  # draws people
+    if not (drawn @ below).all():
+        raise DataError("what a mean is to be held against is 0 for some or all people.")
     ratios = (drawn @ above) / (drawn @ below)
     return Figure(float(above.sum() / below.sum()), *interval(ratios))

@@ -23,6 +23,7 @@ from painlab.explain.grading import (
 )
 from painlab.explain.over_people import mean_over_people
 from painlab.explain.randomise import randomised, rank_correlation, stages
+from painlab.explain.strength import change_of, shares_by_strength, truth_map
 from painlab.explain.temporal_maps import relevance_of_frames
 
 TINY = TNTConfig(image_size=64, dim=24, inner_dim=8, depth=2, heads=3, inner_heads=2, classes=2)
@@ -379,6 +380,41 @@ def test_grades_of_maps_that_are_the_truth():
     np.testing.assert_allclose(areas["deletion, grey"], 0.5 / 16, atol=1e-6)
     np.testing.assert_allclose(areas["insertion, grey"], 1 - 0.5 / 16, atol=1e-6)
     assert curves["deletion, grey"] == [1.0] + [0.0] * 16
+
+
+def test_shares_by_strength_by_hand():
+    """Two people: pain moved the left half of the one strongly, of the other the right half."""
+    change = torch.zeros(2, 16, 16, dtype=torch.uint8)
+    change[0, :, :8], change[1, :, 8:] = 60, 60
+    change[:, :4] = change[:, :4].clamp(min=20)  # a strip above less, in both
+    half = torch.zeros(2, 4, 4)
+    half[0, :, :2], half[1, :, 2:] = 1 / 8, 1 / 8
+    (found,) = shares_by_strength({"half": half}, change, ["a", "b"], levels=[20]).values()
+    # 5/8 of each picture; of the other's half a quarter lies in the strip
+    assert found["chance"]["share of the picture"] == (0.625, 0.625, 0.625)
+    assert found["times chance"]["half"].value == pytest.approx(1.6)
+    assert found["times chance"]["truth"].value == pytest.approx(1.6)
+    assert found["times mean"]["half"].value == pytest.approx(4)
+    # the other's truth covers ten sub-patches, of which four lie in the strip
+    assert found["times mean"]["truth"].value == pytest.approx(10 / 4)
+    with pytest.raises(DataError, match="0 for some"):  # the other's half misses altogether
+        shares_by_strength({"half": half}, change, ["a", "b"], levels=[60])
+
+
+def test_what_differs_is_told_in_grey_levels():
+    faces = torch.zeros(1, 1, 2, 3, dtype=torch.uint8)
+    calm = faces.clone()
+    faces[0, 0, 0], calm[0, 0, 0] = torch.tensor([10, 0, 5]), torch.tensor([0, 200, 5])
+    assert change_of(faces, calm).tolist() == [[[200, 0]]]
+
+
+def test_the_truth_as_a_map():
+    moved = torch.zeros(2, 8, 8, dtype=torch.bool)
+    moved[0, :2, :4] = True
+    maps = truth_map(moved, rows=4)
+    assert_close(maps[0, 0], torch.tensor([0.5, 0.5, 0.0, 0.0]))
+    assert_close(maps[1], torch.full((4, 4), 1 / 16))
+    assert_close(maps.sum((1, 2)), torch.ones(2))
 
 
 def test_a_method_that_looks_at_no_weights_is_found_out(tnt):
