@@ -90,6 +90,7 @@ def explain_video(
         method=method,
         mask=torch.from_numpy(prediction.found[first:end]).unsqueeze(0),  # 1 k
         frames_at_once=frames_at_once or 8,
+        progress=progress,
     )
     return Explanation(prediction, number, target, faces, found, perf_counter() - began)
 

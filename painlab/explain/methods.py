@@ -26,6 +26,7 @@ def relevance(
     frames_at_once: int = 8,
     steps: int = 32,
     seed: int = 0,
+    progress: bool = False,
 ) -> Relevance:
     """How much each frame, patch and sub-patch had to do with a class logit (paper IV-C).
 
@@ -47,6 +48,7 @@ def relevance(
             that look at attention.
         steps: of integrated gradients.
         seed: of the random map.
+        progress: show a bar on the standard error stream, for the methods that look at attention.
 
     Raises:
         ShapeError: where clips or mask do not fit the model.
@@ -79,7 +81,9 @@ def relevance(
             how["mask"] = mask
         if method in ATTENTION_METHODS:
             explain = explain_images if images else explain_clips
-            found = explain(model, clips, ATTENTION_METHODS[method], classes_of, **how)
+            found = explain(
+                model, clips, ATTENTION_METHODS[method], classes_of, progress=progress, **how
+            )
             *maps, classes = found
             return Relevance.compose(*maps, target=classes, method=method)
 

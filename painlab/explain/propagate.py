@@ -209,13 +209,18 @@ def trace_frames(
     start: Both,
     *,
     frames_at_once: int,
+    progress: bool,
 ) -> tuple[Float[Tensor, "i n"], Float[Tensor, "i n m"]]:
-    """`trace_tnt` of many frames, so many at a time."""
+    """`trace_tnt` of many frames, so many at a time, with a bar if wanted."""
+    from tqdm import tqdm
+
     n, m = model.config.patches, model.config.sub_patches
     patches, sub_patches = frames.new_zeros(len(frames), n), frames.new_zeros(len(frames), n, m)
-    for part in torch.arange(len(frames)).split(frames_at_once):
-        found = trace_tnt(model, frames[part], method, start.at(part))
-        patches[part], sub_patches[part] = found
+    with tqdm(total=len(frames), unit="frame", disable=not progress, dynamic_ncols=True) as bar:
+        for part in torch.arange(len(frames)).split(frames_at_once):
+            found = trace_tnt(model, frames[part], method, start.at(part))
+            patches[part], sub_patches[part] = found
+            bar.update(len(part))
     return patches, sub_patches
 
 
@@ -226,13 +231,19 @@ def explain_images(
     target: Callable[[Tensor], Int[Tensor, "b"]],
     *,
     frames_at_once: int,
+    progress: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """As `explain_clips`, of a TNT with classes: an image is a clip of one frame, which has all."""
     logits = _forward(model, images, frames_at_once)
     classes = target(logits)
     one_hot = F.one_hot(classes, logits.shape[-1]).to(logits)
     patches, sub_patches = trace_frames(
-        model, images, method, Both(one_hot, one_hot), frames_at_once=frames_at_once
+        model,
+        images,
+        method,
+        Both(one_hot, one_hot),
+        frames_at_once=frames_at_once,
+        progress=progress,
     )
     temporal = images.new_ones(len(images), 1)
     return temporal, patches.unsqueeze(1), sub_patches.unsqueeze(1), classes
@@ -246,6 +257,7 @@ def explain_clips(
     *,
     mask: Bool[Tensor, "b k"],
     frames_at_once: int,
+    progress: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Relevance of frames (b k), patches (b k n) and sub-patches (b k n m), and the targets (b,).
 
@@ -263,7 +275,12 @@ def explain_clips(
     n, m = model.config.spatial.patches, model.config.spatial.sub_patches
     patches, sub_patches = clips.new_zeros(*mask.shape, n), clips.new_zeros(*mask.shape, n, m)
     patches[mask], sub_patches[mask] = trace_frames(
-        model.spatial, seen, method, back.at(mask), frames_at_once=frames_at_once
+        model.spatial,
+        seen,
+        method,
+        back.at(mask),
+        frames_at_once=frames_at_once,
+        progress=progress,
     )
     return temporal.masked_fill(~mask, 0.0), patches, sub_patches, classes
 
