@@ -113,7 +113,7 @@ def main(arguments: list[str] | None = None, *, plan: Plan | None = None) -> int
         tnt, framework = tnt_of_pain(options.spatial), framework_of_pain()
         told = json.dumps([plan, model_digest(tnt), model_digest(framework), options.slow])
         folder = options.work / hashlib.sha256(told.encode()).hexdigest()[:12]
-        kept = Kept(folder, pieces=4 * len(METHODS) + 20)
+        kept = Kept(folder, pieces=5 * len(METHODS) + 22)
         clips = draw_clips(plan, kept)
         quick = tnt if options.slow else in_half_precision(tnt_of_pain(options.spatial))
         figures = {
@@ -245,7 +245,7 @@ def grade_space(plan: Plan, kept: Kept, tnt, quick, clips: Clips) -> dict:
     maps["truth"] = truth_map(clips.moved, rows=rows)
 
     grades, curves = {}, {}
-    fills = {"blur": "blur", "no pain": clips.calm}
+    fills = {"no pain": clips.calm, "blur": "blur", "grey": "grey"}
     for name, own in maps.items():
         grades[name] = grade_truth(own, clips.moved, sub_patches=r)
         for fill, instead in fills.items():
