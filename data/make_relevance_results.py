@@ -1,6 +1,6 @@
 """Grades relevance maps by every method, where what is true is known: on SynthPain.
 
-    python data/make_relevance_results.py           # a quarter of an hour of two cores
+    python data/make_relevance_results.py           # half an hour of one core
 
 Kill it whenever you like: the same command goes on from the pieces that it kept.
 
