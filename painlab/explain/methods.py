@@ -46,7 +46,7 @@ def relevance(
         mask: (b k), True where the frame has a face, for a framework.
         frames_at_once: frames that pass through the TNT together; bounds the memory of the methods
             that look at attention.
-        steps: of integrated gradients.
+        steps: of integrated gradients, 2 or more.
         seed: of the random map.
         progress: show a bar on the standard error stream, for the methods that look at attention.
 
@@ -62,6 +62,10 @@ def relevance(
     """
     if method not in METHODS:
         raise PainLabError(f"method {method!r}: choose one of {', '.join(METHODS)}.")
+    if steps < 2 or frames_at_once < 1:
+        raise PainLabError(
+            f"relevance takes 2 steps and 1 frame at once or more, not {steps} and {frames_at_once}."
+        )
     _check_model(model)
     images = isinstance(model, TNT)
     mask = _checked_mask(clips, mask, images=images)

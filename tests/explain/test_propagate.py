@@ -338,6 +338,8 @@ def test_what_is_refused(tnt, framework):
         (framework, clips, {"mask": mask[:1]}, "boolean and of shape"),
         (tnt, images, {"mask": mask}, "no frames to be masked"),
         (tnt, images, {"method": "magic"}, "choose one of chefer"),
+        (tnt, images, {"steps": 1}, "2 steps"),
+        (tnt, images, {"frames_at_once": 0}, "1 frame at once"),
         (framework.spatial, images, {}, "a TNT without classes"),
         (framework.temporal, images, {}, "a TemporalTransformer has no class logits"),
     ]
