@@ -64,7 +64,7 @@ def relevance(
         raise PainLabError(f"method {method!r}: choose one of {', '.join(METHODS)}.")
     if steps < 2 or frames_at_once < 1:
         raise PainLabError(
-            f"relevance takes 2 steps and 1 frame at once or more, not {steps} and {frames_at_once}."
+            f"relevance takes 2 steps, 1 frame at once or more: not {steps} and {frames_at_once}."
         )
     _check_model(model)
     images = isinstance(model, TNT)
