@@ -4,7 +4,7 @@ A grade is one number a picture; `mean_over_people` makes of them what is told o
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -29,7 +29,6 @@ def draw_maps(
     target: int,
     method: str,
     at_once: int = 4,
-    step: Callable[[int], object] = lambda done: None,
     **how,
 ) -> tuple[Float[Tensor, "b rows cols"], float]:
     """Maps of sub-patches (`Relevance.fine`), each of sum 1, and the seconds that one took.
@@ -40,7 +39,6 @@ def draw_maps(
         target: the class explained.
         method: one of `METHODS`.
         at_once: pictures that are explained together.
-        step: told how many pictures are done.
         how: further arguments of `relevance`. A random map is another one for each picture.
     """
     begin, maps = time.perf_counter(), []
@@ -48,7 +46,6 @@ def draw_maps(
         part = images[start : start + at_once]
         found = relevance(model, part, target=target, method=method, seed=start, **how)
         maps.append(found.fine[:, 0])
-        step(len(part))
     seconds = (time.perf_counter() - begin) / len(images)
     return normalised(torch.cat(maps)), seconds
 
@@ -115,7 +112,6 @@ def grade_removal(
     fills: Mapping[str, str | Tensor],
     sub_patches: int = 4,
     at_once: int = 16,
-    step: Callable[[int], object] = lambda done: None,
     **how,
 ) -> tuple[Grades, dict[str, list[float]]]:
     """Areas under the curves of deletion and insertion, and the mean curves (`removal_curve`).
@@ -128,7 +124,6 @@ def grade_removal(
         fills: names of what patches are replaced by, and what it is.
         sub_patches: along a patch's side.
         at_once: pictures with gone patches that the model sees together.
-        step: told how many pictures are done.
         how: further arguments of `removal_curve`.
     """
     spatial = rearrange(of_patches(maps, sub_patches=sub_patches), "b rows cols -> b 1 rows cols")
@@ -142,7 +137,6 @@ def grade_removal(
             )  # fmt: skip
             grades[f"{name}, {fill}"] = curve.area.numpy().astype(float)
             curves[f"{name}, {fill}"] = [round(float(x), 5) for x in curve.values.mean(0)]
-            step(len(images))
     return grades, curves
 
 
