@@ -12,6 +12,9 @@ ENV_FILES := requirements.txt pyproject.toml
 ENV_KEY := $(shell { cat $(ENV_FILES); echo $(UV_VERSION); } | cksum | cut -d' ' -f1)
 STAMP := $(VENV)/painlab-$(ENV_KEY)
 
+# processes that run tests side by side: a test file each
+JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); echo $$((n < 4 ? n : 4)))
+
 # of weights and results: each script has one of its own
 PRESET ?=
 
@@ -47,7 +50,7 @@ book: env ## Execute the chapters and render the book
 	$(RUN) book/build.py
 
 test: env ## Run the tests
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses $(JOBS) --dist loadfile
 
 bench: env ## Time the library against others, as ratios
 	$(RUN) tests/run_folder.py tests/benchmarks

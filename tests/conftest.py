@@ -8,6 +8,11 @@ import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
+# processes that run tests side by side share the cores, and so do the programs that they start
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(share, 1)))
+
 # time never fails a test
 settings.register_profile("painlab", deadline=None)
 settings.load_profile("painlab")
