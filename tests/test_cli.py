@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from small import film_with_a_gap, small_framework
 
 import painlab as pl
 from painlab.cli import main
@@ -40,24 +41,13 @@ def painlab(capsys):
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
-    from skimage.data import astronaut
-
-    frames = np.stack([np.roll(astronaut()[:360, 60:420], i, axis=0) for i in range(12)])
-    frames[4:6] = 0
-    path = tmp_path_factory.mktemp("cli") / "face.mp4"
-    write_video(path, frames, fps=25)
-    return path
+    return film_with_a_gap(tmp_path_factory.mktemp("cli"))
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """Small weights, so that a process takes a second and not ten."""
-    config = pl.FrameworkConfig(
-        spatial=pl.TNTConfig(dim=24, inner_dim=8, depth=1, inner_heads=2),
-        temporal=pl.TemporalConfig(frames=8, dim=24, latents=4, latent_dim=16),
-    )
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    return pl.save_model(pl.PainFramework(config), path)
+    return pl.save_model(small_framework(frames=8), path)
 
 
 @pytest.mark.parametrize("command", [[], ["predict"], ["align"]])

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from small import film_with_a_gap, small_framework
 
 import painlab as pl
 from painlab.video import read_video, write_video
@@ -11,25 +12,14 @@ from painlab.video import read_video, write_video
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
-    """A portrait that drifts, in two frames not to be seen."""
-    from skimage.data import astronaut
-
-    frames = np.stack([np.roll(astronaut()[:360:2, 60:420:2], i, axis=0) for i in range(12)])
-    frames[4:6] = 0
-    path = tmp_path_factory.mktemp("explain") / "face.mp4"
-    write_video(path, frames, fps=25)
-    return path
+    return film_with_a_gap(tmp_path_factory.mktemp("explain"), step=2)
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """Small weights that say that they learned nothing."""
-    config = pl.FrameworkConfig(
-        spatial=pl.TNTConfig(dim=24, inner_dim=8, depth=1, inner_heads=2),
-        temporal=pl.TemporalConfig(frames=8, dim=24, latents=4, latent_dim=16),
-    )
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    return pl.save_model(pl.PainFramework(config), path, trained_on="nothing")
+    return pl.save_model(small_framework(frames=8), path, trained_on="nothing")
 
 
 def test_help(run_command):

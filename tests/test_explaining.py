@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from small import drifting, telling_framework
 
 import painlab as pl
 from painlab._explaining import even_shares
@@ -19,10 +20,7 @@ FRAMES = 20
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory):
     """A portrait that drifts, without a face in frames 3 and 4; the same with no face until 14."""
-    from skimage.data import astronaut
-
-    picture = astronaut()[:360:2, 60:420:2]
-    drift = np.stack([np.roll(picture, (i, i // 2), axis=(0, 1)) for i in range(FRAMES)])
+    drift = drifting(FRAMES, across=0.5, step=2)
     folder = tmp_path_factory.mktemp("explained")
     drift[3:5] = 0
     write_video(folder / "face.mp4", drift, fps=25)
@@ -33,19 +31,7 @@ def videos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model():
-    """Small, with weights that tell frames apart."""
-    torch.manual_seed(5)
-    config = pl.FrameworkConfig(
-        spatial=pl.TNTConfig(dim=24, inner_dim=8, depth=1, inner_heads=2),
-        temporal=pl.TemporalConfig(
-            frames=8, dim=24, latents=4, latent_dim=16, heads=2, head_dim=8, classes=5
-        ),
-    )
-    model = pl.PainFramework(config)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.add_(0.3 * torch.randn_like(p))
-    return model.eval()
+    return telling_framework(frames=8)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from small import drifting, portrait, telling_framework
 
 import painlab as pl
 from painlab.errors import WeightsError
@@ -13,17 +14,14 @@ from painlab.video import write_video
 
 @pytest.fixture(scope="session")
 def astronaut() -> np.ndarray:
-    """A public-domain portrait: (height width c)."""
-    from skimage.data import astronaut
-
-    return astronaut()[:360, 60:420]
+    return portrait()
 
 
 @pytest.fixture(scope="session")
-def videos(tmp_path_factory, astronaut):
+def videos(tmp_path_factory):
     """Small videos of one portrait that drifts, with and without gaps."""
     folder = tmp_path_factory.mktemp("videos")
-    drift = np.stack([np.roll(astronaut, (i, i // 2), axis=(0, 1)) for i in range(30)])
+    drift = drifting(30, across=0.5)
     gap = drift.copy()
     gap[10:16] = 0
     late = np.concatenate([np.zeros_like(drift[:20]), drift[:6]])
@@ -37,19 +35,7 @@ def videos(tmp_path_factory, astronaut):
 
 @pytest.fixture(scope="session")
 def model():
-    """A framework of the real picture size, otherwise small, with weights that tell clips apart."""
-    torch.manual_seed(5)
-    config = pl.FrameworkConfig(
-        spatial=pl.TNTConfig(dim=24, inner_dim=8, depth=1, inner_heads=2),
-        temporal=pl.TemporalConfig(
-            frames=12, dim=24, latents=4, latent_dim=16, heads=2, head_dim=8, classes=5
-        ),
-    )
-    model = pl.PainFramework(config)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.add_(0.3 * torch.randn_like(p))
-    return model
+    return telling_framework(frames=12)
 
 
 @pytest.mark.parametrize(

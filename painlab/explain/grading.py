@@ -14,6 +14,7 @@ from torch import Tensor
 from painlab.errors import DataError
 from painlab.explain.against_truth import TOLERANCE, moved_share, pointing_game, widened
 from painlab.explain.faithfulness import removal_curve
+from painlab.explain.maps import proportions
 from painlab.explain.methods import relevance
 from painlab.explain.randomise import randomised, rank_correlation
 from painlab.spatial.tnt import TNT
@@ -47,14 +48,7 @@ def draw_maps(
         found = relevance(model, part, target=target, method=method, seed=start, **how)
         maps.append(found.fine[:, 0])
     seconds = (time.perf_counter() - begin) / len(images)
-    return normalised(torch.cat(maps)), seconds
-
-
-def normalised(fine: Float[Tensor, "b rows cols"]) -> Float[Tensor, "b rows cols"]:
-    """Each map divided by its sum; one of zeros becomes even."""
-    total = reduce(fine, "b rows cols -> b 1 1", "sum")
-    even = torch.full_like(fine, 1 / fine[0].numel())
-    return torch.where(total > 0, fine / total.where(total > 0, 1), even)
+    return proportions(torch.cat(maps), axes=2), seconds
 
 
 def mean_of_others(

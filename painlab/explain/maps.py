@@ -50,8 +50,8 @@ class Relevance:
             target: (b,), the classes explained.
             method: the name of the method.
         """
-        spatial = rearrange(temporal, "b k -> b k 1") * _proportions(patches)  # b k n
-        fine = rearrange(spatial, "b k n -> b k n 1") * _proportions(sub_patches)  # b k n m
+        spatial = rearrange(temporal, "b k -> b k 1") * proportions(patches)  # b k n
+        fine = rearrange(spatial, "b k n -> b k n 1") * proportions(sub_patches)  # b k n m
         rows, r1 = round(patches.shape[-1] ** 0.5), round(sub_patches.shape[-1] ** 0.5)
         return cls(
             temporal=temporal,
@@ -94,6 +94,15 @@ class Relevance:
         return f"Relevance({self.method}: {b} clips of {k} frames, {rows}×{cols} patches each)"
 
 
-def _proportions(x: Tensor) -> Tensor:
-    total = x.sum(dim=-1, keepdim=True)
-    return torch.where(total > 0, x / total.clamp(min=torch.finfo(x.dtype).tiny), 1 / x.shape[-1])
+def proportions(x: Float[Tensor, "..."], *, axes: int = 1) -> Float[Tensor, "..."]:
+    """Divided by the sum over the last ``axes`` axes; where that is 0, everything gets alike.
+
+    Example:
+        >>> proportions(torch.tensor([[1.0, 3.0], [0.0, 0.0]]))
+        tensor([[0.2500, 0.7500],
+                [0.5000, 0.5000]])
+    """
+    last = tuple(range(-axes, 0))
+    total = x.sum(dim=last, keepdim=True)
+    even = 1 / x.shape[-axes:].numel()
+    return torch.where(total > 0, x / total.where(total > 0, 1.0), even)

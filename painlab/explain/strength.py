@@ -15,6 +15,7 @@ from torch import Tensor
 
 from painlab.explain.against_truth import moved_share
 from painlab.explain.grading import mean_of_others, upsampled
+from painlab.explain.maps import proportions
 from painlab.explain.over_people import Figure, mean_over_people
 from painlab.typing import Bool, Float, UInt8
 
@@ -75,9 +76,7 @@ def truth_map(moved: Bool[Tensor, "b height width"], *, rows: int) -> Float[Tens
     side = moved.shape[-1] // rows
     pattern = "b (rows s1) (cols s2) -> b rows cols"
     share = reduce(moved.float(), pattern, "mean", s1=side, s2=side)
-    nothing = reduce(share, "b rows cols -> b 1 1", "sum") == 0
-    share = torch.where(nothing, 1.0, share)
-    return share / reduce(share, "b rows cols -> b 1 1", "sum")
+    return proportions(share, axes=2)
 
 
 def _share(maps: Tensor, moved: Tensor) -> np.ndarray:
