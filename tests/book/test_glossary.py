@@ -6,6 +6,7 @@ import pytest
 from conftest import ROOT
 
 import painlab as pl
+from painlab.datasets.synthpain.head import load_head
 from painlab.layers import Attention
 
 GLOSSARY = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
@@ -31,6 +32,17 @@ def test_the_glossary_names_the_paper_s_sizes():
     assert len(NAMED) > 12
     assert f"{sides[0]} · {sides[0]} = {config.patches}" in GLOSSARY
     assert f"{sides[1]} · {sides[1]} = {config.sub_patches}" in GLOSSARY
+
+
+def test_the_glossary_names_the_sizes_of_the_shipped_head():
+    head = load_head()
+    for axis, number in {
+        "v": f"{len(head.base):,}",
+        "tri": f"{len(head.triangles):,}",
+        "modes": str(len(head.modes)),
+        "actions": str(len(head.actions)),
+    }.items():
+        assert re.search(rf"^\| `{axis}` \|.*\| {number}\b", GLOSSARY, re.MULTILINE), axis
 
 
 def test_terms_are_in_alphabetical_order():
