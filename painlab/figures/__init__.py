@@ -3,6 +3,7 @@
 from painlab.figures.exercise import check
 from painlab.figures.results import provenance, read_result
 from painlab.figures.slider import FrameSlider, frame_slider
+from painlab.figures.source import show_source
 from painlab.figures.style import COLOURS, colour_cycle, new_figure, show
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "provenance",
     "read_result",
     "show",
+    "show_source",
 ]

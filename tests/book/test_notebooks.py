@@ -41,6 +41,19 @@ def test_the_notebook_has_every_code_cell_of_its_chapter(page):
     assert re.findall(r"\{[\w:]+\}`|:::|```\{", text) == []
 
 
+@pytest.mark.parametrize("page", NOTEBOOKS, ids=ids(NOTEBOOKS))
+def test_the_notebook_can_show_the_library_s_source(page):
+    cells = json.loads(page.with_suffix(".ipynb").read_text(encoding="utf-8"))["cells"]
+    shown = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    shown = [source for source in shown if "show_source" in source]
+    assert len(shown) == page.read_text(encoding="utf-8").count("{literalinclude}")
+    for source in shown:
+        head, call = source.split("\n\n")
+        names = {}
+        exec(head, names)
+        assert len(eval(call, names).data) > 40
+
+
 def test_no_notebook_is_left_over():
     assert set(BOOK.glob("*.ipynb")) == {page.with_suffix(".ipynb") for page in NOTEBOOKS}
 
