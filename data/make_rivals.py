@@ -92,7 +92,7 @@ class Plan:
 
 PLANS = {
     "tiny": Plan(
-        data=PRESETS["tiny"],
+        data=Settings(subjects=3, per_level=1, frames=12),
         cnn=CnnTraining(channels=(8, 8, 8, 8), people=2, pictures=4, steps=4, batch=4, warm_up=1),
         training=TrainingConfig.quick(epochs=3, warm_up_epochs=1),
         conv3d={"stride": 1, "depths": (1, 3)},

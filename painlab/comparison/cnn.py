@@ -34,18 +34,18 @@ class CnnTraining:
     """
 
     channels: tuple[int, ...] = (32, 64, 128, 256)
-    people: int = 300
-    pictures: int = 20  # of each
+    people: int = 200
+    pictures: int = 16  # of each
     size: int = 64  # pixels of a side
-    steps: int = 1000
+    steps: int = 600
     batch: int = 32
     identity: float = 0.3
     actions: float = 3.0
     learning_rate: float = 1e-3
     weight_decay: float = 0.1
-    warm_up: int = 60
+    warm_up: int = 40
     label_smoothing: float = 0.1
-    averaging: float = 0.995  # of the weights, from step to step
+    averaging: float = 0.99  # of the weights, from step to step
     seed: int = 0
 
 

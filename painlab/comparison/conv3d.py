@@ -122,9 +122,7 @@ class SmallConv3d:
         )  # fmt: skip
         return answers_of(model, lambda others: (self.pixels_of(others) - mean) / spread)
 
-    def pixels_of(
-        self, clips: UInt8[Tensor, "b k height width c"]
-    ) -> Float[Tensor, "b k height width"]:
+    def pixels_of(self, clips: UInt8[Tensor, "b k height width c"]) -> Float[Tensor, "b t i o"]:
         """What it is given of clips, before it is brought to scale."""
         return grey_pixels(clips[:, :: self.stride], size=self.size)
 

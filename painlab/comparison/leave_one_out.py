@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from painlab.typing import Float, Int
 Answer = Callable[[Tensor], Float[Tensor, "b y"]]
 
 
+@runtime_checkable
 class Rival(Protocol):
     """A way to learn a task, with all of its settings fixed before anyone is tested.
 

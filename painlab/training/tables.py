@@ -28,6 +28,21 @@ PAPER_TABLE_III: Mapping[int, Mapping[str, float]] = MappingProxyType(
     }
 )
 
+#: Table IV of the paper: accuracy in per cent by study and task, where a study tried the task.
+PAPER_TABLE_IV: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "Tavakolian and Hadid": {"NP-P4": 86.02},
+        "Thiam et al.": {"NP-P4": 69.25},
+        "Tavakolian et al.": {"NP-P4": 71.02},
+        "Patania et al.": {"NP-P4": 73.20},
+        "Huang et al.": {"NP-P4": 77.50, "MC": 34.30},
+        "Xin et al.": {"NP-P4": 86.65, "MC": 40.40},
+        "Zhi and Wan": dict(zip(TASKS, (56.50, 57.10, 59.60, 61.70, 29.70), strict=True)),
+        "Werner et al.": dict(zip(TASKS, (53.30, 56.00, 64.00, 72.40, 30.80), strict=True)),
+        "the paper": dict(zip(TASKS, (65.95, 66.87, 69.22, 73.28, 31.52), strict=True)),
+    }
+)
+
 SHORT = {"accuracy": "Acc.", "precision": "Pre.", "recall": "Rec.", "f1": "F1"}
 
 
