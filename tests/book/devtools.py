@@ -149,12 +149,19 @@ class Page:
         """Press the mouse and let go at once."""
         self.drag((x, y))
 
+    def hover(self, x: float, y: float) -> None:
+        """Move the mouse there without pressing it."""
+        self._mouse("mouseMoved", x, y, button="none")
+
     def _mouse(self, kind: str, x: float, y: float, *, button: str = "left", **more) -> None:
         self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, **more)
 
     def key(self, name: str) -> None:
         """Press and release a key, for example ``ArrowRight``."""
-        codes = {"ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35, "Enter": 13}
+        codes = {
+            **{"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40},
+            **{"Home": 36, "End": 35, "Enter": 13, "Tab": 9},
+        }
         for kind in ("keyDown", "keyUp"):
             self.send(
                 "Input.dispatchKeyEvent",

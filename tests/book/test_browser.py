@@ -180,7 +180,8 @@ CONTRASTS = """
     }
     return 'rgb(255, 255, 255)';
   };
-  const parts = '.pl-figure svg, .pl-slider svg, .pl-slider output, .pl-verdict';
+  const parts = '.pl-figure svg, .pl-slider svg, .pl-slider output, .pl-verdict, .pl-explorer '
+    + ':is(svg, output, select, td, th, caption, figcaption, .pl-answer, .pl-buttons span)';
   return [...document.querySelectorAll(parts)]
     .map(e => [light(getComputedStyle(e).color), light(paper(e))].sort((a, b) => b - a))
     .map(([a, b]) => (a + 0.05) / (b + 0.05));

@@ -76,7 +76,7 @@ def test_a_chapter_has_its_head_and_its_foot(chapter):
     assert re.search(r"\*\*Minutes:\*\* \d+", head.group(1))
     assert re.search(r"\*\*Prerequisites:\*\* \S", head.group(1))
     assert re.search(r"^:class: takeaway$", text, re.MULTILINE), "no take-away"
-    assert "_slider(" in text, "no figure that moves or answers"
+    assert re.search(r"_slider\(|^explore\(", text, re.MULTILINE), "no figure that moves or answers"
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=ids(CHAPTERS))
