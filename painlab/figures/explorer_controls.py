@@ -137,7 +137,7 @@ class PictureGrid:
     alt: str
     start: int = 0
     labels: Sequence[str] | None = None
-    width: int = 350
+    width: int = 336
     smooth: bool = True
 
     def __post_init__(self):

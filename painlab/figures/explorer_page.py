@@ -11,13 +11,15 @@ STYLE = """
 .pl-explorer .pl-both { display: flex; flex-wrap: wrap; gap: 1em; align-items: flex-start; }
 .pl-explorer .pl-places { max-width: 100%; }
 .pl-explorer .pl-panel {
-  display: flex; flex-wrap: wrap; gap: .75em 1em; align-items: flex-start;
+  display: flex; flex-wrap: wrap; gap: .75em; align-items: flex-start;
   align-content: flex-start; flex: 1 1 16em; min-width: 0;
 }
 .pl-explorer .pl-part { margin: 0; max-width: 100%; }
 .pl-explorer .pl-part svg { display: block; max-width: 100%; height: auto; }
 .pl-explorer .pl-layers { position: relative; background-size: 100% 100%; }
-.pl-explorer .pl-layers img { display: block; width: 100%; height: auto; margin: 0; }
+.pl-explorer .pl-layers img {
+  display: block; width: 100%; height: auto; margin: 0; border-radius: 0;
+}
 .pl-explorer .pl-mark {
   position: absolute; box-sizing: border-box; outline: 2px solid #fff; border: 1px solid #000;
   box-shadow: 0 0 0 3px #000; pointer-events: none;
@@ -61,7 +63,7 @@ STYLE = """
 .pl-explorer .pl-part tr { background: none; border: 0; border-bottom: 1px solid #8886; }
 .pl-explorer .pl-part tr.pl-strong :is(td, th) { font-weight: bold; }
 .pl-explorer .pl-part caption { caption-side: top; text-align: left; color: inherit; }
-.pl-explorer .pl-part > figcaption { font-size: .9em; margin-top: .25em; color: inherit; }
+.pl-explorer .pl-title { font-size: .9em; line-height: 1.4; margin-top: .25em; }
 .pl-explorer .pl-answer { margin: .75em 0 0; min-height: 3em; }
 """
 

@@ -50,7 +50,7 @@ class Picture:
         look = "" if self.smooth else ' style="image-rendering:pixelated"'
         under = "" if self.under is None else picture_url(self.under, smooth=True)
         return [
-            f'<figure class="pl-part" style="width:{self.width}px"><div class="pl-layers"',
+            f'<div class="pl-part" style="width:{self.width}px"><div class="pl-layers"',
             *([' style="background-image:url(', under, ')"'] if under else []),
             '><img src="',
             picture_url(self.image, smooth=self.smooth),
@@ -58,8 +58,8 @@ class Picture:
             f'{html.escape(self.alt)}">',
             frame_html(self.mark) if self.mark else "",
             "</div>",
-            f"<figcaption>{html.escape(self.title)}</figcaption>" if self.title else "",
-            "</figure>",
+            f'<div class="pl-title">{html.escape(self.title)}</div>' if self.title else "",
+            "</div>",
         ]
 
 

@@ -157,15 +157,25 @@ def outputs_of(code: str, *, static: bool) -> list[dict]:
     return [o["data"] for o in notebook.cells[0].outputs if "data" in o]
 
 
+A_SLIDER = "frame_slider([np.zeros((4, 4), np.uint8)] * 2, alt='Black.')"
+AN_EXPLORER = (
+    "explore(lambda n: Panel(Table(head=['n'], rows=[[n]]), answer=str(n)), "
+    "controls=[Choice(name='n', options='ab')], alt='A number.')"
+)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("static", [True, False])
-def test_a_slider_is_html_in_the_book_and_a_widget_in_jupyter(static):
-    code = "import numpy as np\nfrom painlab.figures import frame_slider\n"
-    code += "frame_slider([np.zeros((4, 4), np.uint8)] * 2, alt='Black.')"
+@pytest.mark.parametrize(
+    ("code", "name"), [(A_SLIDER, "pl-slider"), (AN_EXPLORER, "pl-explorer")], ids=lambda x: x[:9]
+)
+def test_a_figure_is_html_in_the_book_and_a_widget_in_jupyter(code, name, static):
+    names = "Choice, Panel, Table, explore, frame_slider"
+    code = f"import numpy as np\nfrom painlab.figures import {names}\n{code}"
     (data,) = outputs_of(code, static=static)
     widget = "application/vnd.jupyter.widget-view+json"
     assert (widget in data) is not static
-    assert ("pl-slider" in data.get("text/html", "")) is static
+    assert (name in data.get("text/html", "")) is static
 
 
 class Shown:
