@@ -73,12 +73,13 @@ class Plan:
     cnn: CnnTraining = field(default_factory=CnnTraining)
     training: TrainingConfig = field(default_factory=TrainingConfig.quick)
     conv3d: dict = field(default_factory=dict)
+    trees: int = 200
     seed: int = 0
 
     @property
     def rivals(self) -> dict[str, tuple[str, Rival]]:
         """By name; the order is that of the table."""
-        forest = LandmarkForest(fps=frame_rate(self.data.frames))
+        forest = LandmarkForest(fps=frame_rate(self.data.frames), trees=self.trees)
         return {
             "mean": ("tnt", MeanRegression()),
             "landmarks": ("exact", forest),
@@ -96,6 +97,7 @@ PLANS = {
         cnn=CnnTraining(channels=(8, 8, 8, 8), people=2, pictures=4, steps=4, batch=4, warm_up=1),
         training=TrainingConfig.quick(epochs=3, warm_up_epochs=1),
         conv3d={"stride": 1, "depths": (1, 3)},
+        trees=10,
     ),
     "small": Plan(data=PRESETS["small"]),
 }

@@ -37,7 +37,7 @@ class CnnTraining:
     people: int = 200
     pictures: int = 16  # of each
     size: int = 64  # pixels of a side
-    steps: int = 600
+    steps: int = 450
     batch: int = 32
     identity: float = 0.3
     actions: float = 3.0
