@@ -14,7 +14,7 @@ from painlab.errors import PainLabError
 from painlab.figures.explorer_controls import Choice, PictureGrid
 from painlab.figures.explorer_page import PAGE, STYLE
 from painlab.figures.explorer_parts import Panel, need_words
-from painlab.figures.slider import _live
+from painlab.figures.slider import is_live
 
 _made = itertools.count()
 
@@ -107,7 +107,7 @@ class Explorer:
         import ipywidgets
 
         chosen = list(self.start)
-        shown, words = ipywidgets.HTML(), ipywidgets.HTML()
+        shown, words = ipywidgets.HTML(layout={"flex": "1 1 20em"}), ipywidgets.HTML()
 
         def show():
             panel, answer = self.panel(*chosen)
@@ -121,18 +121,22 @@ class Explorer:
 
             return tell
 
-        controls = [c.to_widget(teller(number)) for number, c in enumerate(self.controls)]
+        widgets = [c.to_widget(teller(number)) for number, c in enumerate(self.controls)]
         show()
+        pairs = list(zip(self.controls, widgets, strict=True))
+        choices = [widget for control, widget in pairs if isinstance(control, Choice)]
+        places = [widget for control, widget in pairs if isinstance(control, PictureGrid)]
         look = ipywidgets.HTML(f"<style>{STYLE}</style>")
-        below = [ipywidgets.Label(self.caption)] if self.caption else []
-        box = ipywidgets.VBox([look, *controls, shown, words, *below])
+        both = ipywidgets.HBox([*places, shown], layout={"flex_flow": "row wrap"})
+        below = [ipywidgets.HTML(html.escape(self.caption))] if self.caption else []
+        box = ipywidgets.VBox([look, *choices, both, words, *below])
         box.add_class("pl-explorer")
         return box
 
     def _ipython_display_(self):
         from IPython.display import display
 
-        if _live():
+        if is_live():
             display(self.to_widget())
         else:
             display({"text/html": self.to_html(), "text/plain": self.alt}, raw=True)

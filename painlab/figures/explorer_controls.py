@@ -66,6 +66,7 @@ class Choice:
         }
         options = [(label, number) for number, label in enumerate(self.labels)]
         widget = kinds[self.kind](options=options, value=self.start, description=self.name)
+        widget.style.description_width = "initial"
         widget.observe(lambda change: tell(change["new"]), names="value")
         return widget
 

@@ -71,6 +71,7 @@ class FrameSlider:
         slider = ipywidgets.IntSlider(
             value=self.start, min=0, max=last, description=self.name, readout=False
         )
+        slider.style.description_width = "initial"
         ipywidgets.jslink((play, "value"), (slider, "value"))
 
         def go(change):
@@ -80,7 +81,7 @@ class FrameSlider:
                 plot.value = self.curves.to_html(change["new"])
 
         slider.observe(go, names="value")
-        below = [ipywidgets.Label(self.caption)] if self.caption else []
+        below = [ipywidgets.HTML(html.escape(self.caption))] if self.caption else []
         controls = ipywidgets.HBox([play, slider, label])
         return ipywidgets.VBox([picture, *curves, controls, *below])
 
@@ -90,7 +91,7 @@ class FrameSlider:
     def _ipython_display_(self):
         from IPython.display import display
 
-        if _live():
+        if is_live():
             display(self.to_widget())
         else:
             display({"text/html": self.to_html(), "text/plain": self.alt}, raw=True)
@@ -172,7 +173,7 @@ def frame_slider(
     )
 
 
-def _live() -> bool:
+def is_live() -> bool:
     """Whether a kernel will be there when the reader moves the slider."""
     if os.environ.get("PAINLAB_STATIC"):
         return False

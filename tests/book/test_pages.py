@@ -12,6 +12,7 @@ import painlab
 
 PAGES = pages_of_the_book()
 OUTSIDE = re.compile(r"^(https?:)?//", re.IGNORECASE)
+HEAVIEST = 5_000_000  # bytes of a page, its figures included
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,11 @@ def soup(rendered):
         return kept[page]
 
     return read
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_not_too_heavy(page, rendered):
+    assert (rendered / f"{page}.html").stat().st_size < HEAVIEST
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -85,7 +85,8 @@ def test_every_choice_shows_its_own_panel_in_the_page():
 
 def test_the_widgets_show_the_same_panels():
     explorer = an_explorer(caption="Below.")
-    _, letter, side, place, shown, words, caption = explorer.to_widget().children
+    _, letter, side, both, words, caption = explorer.to_widget().children
+    place, shown = both.children
     _, row, column = place.children
     assert caption.value == "Below."
     for chosen in every_choice():
@@ -102,7 +103,8 @@ def test_both_forms_begin_with_the_start():
     page = parsed(explorer.to_html())
     assert page.select_one(".pl-panel").decode_contents() == parsed(panel).decode_contents()
     assert page.select_one(".pl-answer").get_text() == answer
-    _, letter, side, place, shown, *_ = explorer.to_widget().children
+    _, letter, side, both, _ = explorer.to_widget().children
+    place, shown = both.children
     assert (letter.value, side.value) == (1, 0)
     assert [part.value for part in place.children[1:]] == [1, 1]
     assert panel in shown.value
