@@ -26,10 +26,10 @@ GPU_BENCHMARKS := bench_tnt bench_render bench_folds
 STEP_SECONDS ?= 540
 COME_AGAIN := 75
 
-.PHONY: help env book test bench gpu weights results soak notebooks lab lock clean
+.PHONY: help env book pdf test bench gpu weights results soak notebooks notebooks-check lab lock clean
 
 help: ## List these targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
 env: $(STAMP) ## Make the environment in .venv
 
@@ -48,6 +48,9 @@ $(STAMP):
 
 book: env ## Execute the chapters and render the book
 	$(RUN) book/build.py
+
+pdf: env ## Print the rendered chapters with Chromium, a file each (PUBLISH=1: linked from the pages)
+	$(RUN) book/pdf.py $(if $(PUBLISH),--publish)
 
 test: env ## Run the tests
 	$(RUN) -m pytest --numprocesses $(JOBS) --dist loadfile
@@ -81,6 +84,9 @@ soak: env ## Run the long tests
 
 notebooks: env ## Write the .ipynb beside each chapter
 	$(RUN) book/notebooks.py
+
+notebooks-check: env ## Run every .ipynb as Jupyter does, without an accelerator
+	$(RUN) tests/soak/run_notebooks.py
 
 lab: env ## Open the chapters in JupyterLab
 	$(VENV)/bin/jupyter lab book

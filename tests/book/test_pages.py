@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 from conftest import pages_of_the_book
+from painlab_access import mend
 from sphinx.util.inventory import InventoryFile
 
 import painlab
@@ -126,3 +127,28 @@ def test_scripts_are_declared_once_on_a_page(soup):
         sources = [script["src"] for script in scripts if script.get("src")]
         assert len(sources) == len(set(sources)), page
         assert not any("THEBE" in script.get_text() for script in scripts), page
+
+
+def test_buttons_are_named_as_they_read(soup):
+    """A name for the screen reader that is not what is written there leaves speakers at a loss."""
+    for page in PAGES:
+        for part in soup(page).find_all(["button", "summary"]):
+            written, name = " ".join(part.get_text().split()), part.get("aria-label")
+            assert not name or not written or written.lower() in name.lower(), (page, written, name)
+
+
+def test_names_are_mended():
+    page = (
+        '<summary aria-label="Toggle hidden content">\n<p>Show code</p></summary>'
+        '<button class="btn search-button-field x" title="Search" aria-label="Search" id="a">'
+        '<i class="theme-switch fa-lg" data-mode="light" title="Light"></i>'
+        '<button class="btn search-button" aria-label="Search">'
+    )
+    assert mend(page) == (
+        "<summary>\n<p>Show code</p></summary>"
+        '<button class="btn search-button-field x" title="Search" id="a">'
+        '<i class="theme-switch fa-lg" data-mode="light"></i>'
+        '<button class="btn search-button" aria-label="Search">'
+    )
+    assert mend('<div class="citation" role="doc-biblioentry">').endswith('role="listitem">')
+    assert mend(mend(page)) == mend(page)
