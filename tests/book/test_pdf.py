@@ -15,7 +15,7 @@ BUTTON = """<li>
 </button>
 </li>"""
 
-PRESSED = "button, input, .copybtn, .headerlink, nav, .bd-sidebar-primary, .bd-sidebar-secondary"
+PRESSED = "button, .pl-slider input, .headerlink, .bd-sidebar-primary, .bd-sidebar-secondary"
 SEEN = (
     f"[...document.querySelectorAll('{PRESSED}')].filter(e => e.offsetHeight).map(e => e.outerHTML)"
 )
