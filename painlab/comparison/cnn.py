@@ -34,7 +34,7 @@ class CnnTraining:
     """
 
     channels: tuple[int, ...] = (32, 64, 128, 256)
-    people: int = 200
+    people: int = 100
     pictures: int = 16  # of each
     size: int = 64  # pixels of a side
     steps: int = 450
