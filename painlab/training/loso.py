@@ -171,10 +171,28 @@ def train_groups(
     Where memory runs out, a group is halved, and its halves are trained one after the other.
     ``kept`` is called after each checkpoint and each group's results; what it raises ends the work.
     """
+    chosen = [run.groups[i] for i in groups] if groups is not None else run.groups
+    done = run.results()
+    with run.reserved([group for group in chosen if not done.keys() >= set(group)]):
+        _train_reserved(
+            run, chosen, keep_models=keep_models, checkpoint_seconds=checkpoint_seconds,
+            device=device, progress=progress, kept=kept,
+        )  # fmt: skip
+
+
+def _train_reserved(
+    run: LosoRun,
+    groups: list[list[str]],
+    *,
+    keep_models: bool,
+    checkpoint_seconds: float | int,
+    device: str | torch.device | None,
+    progress: bool,
+    kept: Callable[[], None] | None,
+) -> None:
     from tqdm import tqdm
 
     told = run.settings
-    groups = [run.groups[i] for i in groups] if groups is not None else run.groups
     task = Task(told["task"]["name"], tuple(told["task"]["levels"]))
     store = FeatureStore(told["store"])
     done = run.results()

@@ -6,6 +6,8 @@ all. So a run can be killed at any moment, and many machines can work on the gro
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from os import PathLike
 from pathlib import Path
@@ -15,6 +17,7 @@ from painlab.errors import DataError
 from painlab.training.json_files import write_json
 
 RUN = "run.json"
+LOCK_SECONDS = 5.0  # a job that was ended may take a while to go
 PLACE = "store"  # the one setting that decides nothing: where the features lie
 
 
@@ -89,6 +92,31 @@ class LosoRun:
         """Where the trained model of a fold is kept, if it is."""
         return self.root / f"model-{self.folds.index(fold):03d}.safetensors"
 
+    @contextmanager
+    def reserved(self, groups: list[list[str]]) -> Iterator[None]:
+        """While it lasts no other process trains the folds of these groups: a lock file for each.
+
+        The system takes a lock from a process that is killed; the file may stay and means nothing.
+
+        Raises:
+            DataError: where another process is training some of them, or no lock can be made.
+        """
+        from filelock import FileLock, Timeout
+
+        with ExitStack() as locks:
+            for group in groups:
+                lock = FileLock(self.root / self._name(group, what="lock"))
+                try:
+                    locks.enter_context(lock.acquire(timeout=LOCK_SECONDS))
+                except Timeout as error:
+                    raise DataError(
+                        f"{self.root}: another process is training the folds {group[0]} to "
+                        f"{group[-1]}: wait for it, or end it."
+                    ) from error
+                except (OSError, NotImplementedError) as error:
+                    raise DataError(f"{lock.lock_file}: cannot be written ({error}).") from error
+            yield
+
     def put(self, folds: list[str], told: dict) -> None:
         """Keep the results of a group, and remove its checkpoint.
 
@@ -126,9 +154,9 @@ class LosoRun:
         done = self.results()
         return [name for name in group if name not in done]
 
-    def _name(self, folds: list[str]) -> str:
+    def _name(self, folds: list[str], *, what: str = "folds") -> str:
         first, last = self.folds.index(folds[0]), self.folds.index(folds[-1])
-        return f"folds-{first:03d}-{last:03d}"
+        return f"{what}-{first:03d}-{last:03d}"
 
 
 def _digest(told: dict) -> str:

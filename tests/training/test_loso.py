@@ -1,6 +1,8 @@
 """Leave-one-subject-out runs: they learn what is there, go on after a stop, and say what is odd."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -230,7 +232,7 @@ class TestGoingOn:
         steps = LosoRun(out).settings["steps"][1]
         assert len(writes) <= 2 * steps + 1  # what was kept was not trained again
         same(run_loso(store, out), run_loso(store, folds_at_once=2))
-        assert sorted(p.name for p in out.iterdir()) == [
+        assert sorted(p.name for p in out.glob("[!l]*")) == [  # locks may stay
             "folds-000-001.json", "folds-002-003.json", "run.json",
         ]  # fmt: skip
 
@@ -245,7 +247,7 @@ class TestGoingOn:
         assert left.exists()
         left.with_name(left.name + ".part").write_bytes(b"half")
         same(result, run_loso(store, out))
-        assert sorted(p.name for p in out.iterdir()) == ["folds-000-003.json", "run.json"]
+        assert sorted(p.name for p in out.glob("[!l]*")) == ["folds-000-003.json", "run.json"]
 
     def test_the_time_is_not_made_up_where_the_last_step_was_kept_before(
         self, store, tmp_path, monkeypatch
@@ -565,3 +567,39 @@ class TestDamage:
                 run_loso(**{"store": store, **given})
         with pytest.raises(DataError, match="folds_at_once=0: give a whole number above 0"):
             run_loso(store, folds_at_once=0)
+
+
+class TestTwoAtOnce:
+    def test_a_second_process_is_told_and_the_first_not_disturbed(self, store, tmp_path):
+        """A process that holds the locks of a run and does not end by itself."""
+        alone = run_loso(store, tmp_path / "alone")
+        run = planned(store, tmp_path / "run")
+        program = (
+            "import sys; from painlab.training.runs import LosoRun; run = LosoRun(sys.argv[1])\n"
+            "with run.reserved(run.groups): print('held', flush=True); sys.stdin.read()"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", program, str(run.root)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        ) as other:  # fmt: skip
+            assert other.stdout.readline() == "held\n"
+            with pytest.raises(DataError, match="another process is training the folds") as caught:
+                run_loso(store, run.root)
+            assert str(run.root) in one_line(caught)
+            other.kill()  # the system frees what it held
+        same(run_loso(store, run.root), alone)
+
+    def test_a_finished_run_needs_no_lock(self, store, tmp_path):
+        first = run_loso(store, tmp_path)
+        for left in tmp_path.glob("lock-*"):
+            left.unlink()
+        same(run_loso(store, tmp_path), first)
+        assert not list(tmp_path.glob("lock-*"))
+
+    def test_a_lock_that_cannot_be_made_is_one_line(self, store, tmp_path):
+        run = planned(store, tmp_path)
+        (tmp_path / "lock-000-003").mkdir()
+        run.groups = [run.folds]
+        with pytest.raises(DataError, match="lock-000-003: cannot be written") as caught:
+            train_groups(run, device="cpu")
+        one_line(caught)
