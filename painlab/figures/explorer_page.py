@@ -67,7 +67,7 @@ STYLE = """
 .pl-explorer .pl-answer { margin: .75em 0 0; min-height: 3em; }
 """
 
-PAGE = Template("""<figure class="pl-explorer" id="$id" role="group" aria-label="$alt">
+PAGE = Template("""<figure class="pl-explorer" id="$id" aria-label="$alt">
 <style>$style</style>
 <div class="pl-bar">$choices</div>
 <div class="pl-both">$places<div class="pl-panel">$panel</div></div>

@@ -2,7 +2,7 @@
 
 from string import Template
 
-PAGE = Template("""<figure class="pl-slider" id="$id" role="group" aria-label="$alt">
+PAGE = Template("""<figure class="pl-slider" id="$id" aria-label="$alt">
 <style>
 .pl-slider { margin: 1em 0; max-width: 100%; }
 .pl-slider .pl-frame[hidden] { display: none; }
