@@ -37,15 +37,15 @@ class CnnTraining:
     people: int = 100
     pictures: int = 16  # of each
     size: int = 64  # pixels of a side
-    steps: int = 450
+    steps: int = 1000
     batch: int = 32
     identity: float = 0.3
     actions: float = 3.0
     learning_rate: float = 1e-3
     weight_decay: float = 0.1
-    warm_up: int = 40
+    warm_up: int = 60
     label_smoothing: float = 0.1
-    averaging: float = 0.99  # of the weights, from step to step
+    averaging: float = 0.995  # of the weights, from step to step
     seed: int = 0
 
 
