@@ -39,6 +39,7 @@ from painlab.layers import attention
 from painlab.prediction import predict
 from painlab.spatial import TNT, join_patches, split_patches
 from painlab.temporal import TemporalTransformer, fourier_encode
+from painlab.training.everyone import train_on_all
 from painlab.training.features import extract_features
 from painlab.training.joint import train_jointly
 from painlab.training.loso import train_loso
@@ -91,6 +92,7 @@ __all__ = [
     "tnt_of_pain",
     "train_jointly",
     "train_loso",
+    "train_on_all",
     "write_synthpain",
     "write_video",
 ]

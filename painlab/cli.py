@@ -1,7 +1,6 @@
 """The command line. ``painlab predict`` and ``painlab align`` are here.
 
-``painlab check-data`` is in ``cli_data``, ``painlab synth`` in ``cli_synth``, ``painlab pretrain``
-in ``cli_pretrain``, ``painlab extract`` in ``cli_extract``, and ``painlab loso`` in ``cli_loso``.
+Each of the others is in a module of its name: ``painlab loso`` in ``cli_loso``.
 
 Results go to the standard output, everything else to the standard error stream. The exit status
 is 0 only on success: 1 for bad input, 2 for a wrong call, 130 for an interruption.
@@ -22,6 +21,7 @@ from painlab.cli_extract import add_extract
 from painlab.cli_loso import add_loso
 from painlab.cli_pretrain import add_pretrain
 from painlab.cli_synth import add_synth
+from painlab.cli_train import add_train
 from painlab.cli_video import add_video_command, check_output, faces_line
 from painlab.errors import PainLabError
 
@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     add_pretrain(commands)
     add_extract(commands)
     add_loso(commands)
+    add_train(commands)
     for command in commands.choices.values():
         command.epilog = LIMITS
         command.add_argument("--debug", action="store_true", help="show where an error arose")

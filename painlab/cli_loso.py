@@ -10,6 +10,7 @@ from pathlib import Path
 
 from painlab.cli_extract import rendered_clips
 from painlab.cli_jobs import JOBS_STAY, add_job_options, cluster_of, refuse_beside_jobs
+from painlab.cli_training import add_training_options, training_settings
 
 HELP = "train and test a model a subject, each without that subject (the paper's Table II)"
 TASK_NAMES = ("NP-P1", "NP-P2", "NP-P3", "NP-P4", "MC")
@@ -37,18 +38,7 @@ def add_loso(commands) -> None:
         "--out", metavar="FOLDER", type=Path,
         help="of the runs, one folder a task (default: STORE-loso)",
     )  # fmt: skip
-    command.add_argument(
-        "--quick", action="store_true",
-        help="a smaller model and fewer, larger steps, for a CPU (not the paper's Table I)",
-    )  # fmt: skip
-    command.add_argument(
-        "--paper-size", action="store_true",
-        help="the temporal module that has the paper's totals, for those with much time",
-    )  # fmt: skip
-    command.add_argument("--epochs", metavar="N", type=int, help="(default: 200, Table I)")
-    command.add_argument("--learning-rate", metavar="X", type=float, help="(default: 1e-4)")
-    command.add_argument("--batch", metavar="N", type=int, help="clips of a step (default: 32)")
-    command.add_argument("--seed", metavar="N", type=int, help="of all that is random (default: 0)")
+    add_training_options(command)
     command.add_argument(
         "--subjects", metavar="FILE", type=Path,
         help="only the folds that leave out these: a text file, one name a line (a run keeps the "
@@ -57,10 +47,6 @@ def add_loso(commands) -> None:
     command.add_argument(
         "--folds-at-once", metavar="N", type=int, help="(default: as many as fit into memory)"
     )
-    command.add_argument(
-        "--stride", metavar="N", type=int, default=1,
-        help="take every Nth of the store's frames (default: 1)",
-    )  # fmt: skip
     command.add_argument(
         "--permute", metavar="SEED", type=int,
         help="shuffle each subject's labels: what can learn nothing must stay at chance",
@@ -121,10 +107,11 @@ def _tasks(options, store):
             print(text, file=sys.stderr, flush=True)
 
     cluster = cluster_of(options)
-    config, temporal = _settings(options)
+    config, temporal = training_settings(options)
     given = {
-        "config": config, "temporal": temporal, "subjects": options.subjects,
-        "stride": options.stride, "permute": options.permute, "say": say,
+        "config": config, "temporal": temporal, "start": options.start,
+        "subjects": options.subjects, "stride": options.stride, "permute": options.permute,
+        "say": say,
     }  # fmt: skip
     names = TASK_NAMES if options.task == "all" else (options.task,)
     if cluster is None:
@@ -206,24 +193,3 @@ def _as_json(result, path: Path) -> dict:
         "missing": list(result.missing),
         "file": str(path),
     }
-
-
-def _settings(options):
-    """What Table I says, but for what the options change."""
-    from dataclasses import replace
-
-    from painlab.config import FrameworkConfig, TemporalConfig, TrainingConfig
-    from painlab.errors import DataError
-
-    if options.quick and options.paper_size:
-        raise DataError("--quick and --paper-size are two sizes: give one of them.")
-    config, temporal = TrainingConfig.paper(), TemporalConfig()
-    if options.quick:
-        config, temporal = TrainingConfig.quick(), TemporalConfig.quick()
-    elif options.paper_size:
-        temporal = FrameworkConfig.paper().temporal
-    given = ("epochs", "learning_rate", "batch", "seed")
-    changed = {k: getattr(options, k) for k in given if getattr(options, k) is not None}
-    if changed.get("epochs", config.epochs) <= config.warm_up_epochs:
-        changed["warm_up_epochs"] = changed["epochs"] // 10
-    return replace(config, **changed), temporal

@@ -22,7 +22,7 @@ ROOMS = [
     "errors", "typing", "devices", "config", "weights", "video", "alignment", "layers", "spatial",
     "temporal", "framework", "datasets", "training", "explain", "comparison", "prediction",
     "explaining", "figures", "cli_data", "cli_synth", "cli_pretrain", "cli_extract", "cli_jobs",
-    "cli_loso", "cli_video", "cli_explain", "cli",
+    "cli_training", "cli_loso", "cli_video", "cli_train", "cli_explain", "cli",
 ]  # fmt: skip
 PRIVATE = {
     "_decoding": "video",

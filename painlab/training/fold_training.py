@@ -97,12 +97,21 @@ def draw_batches(
 
 
 def first_model(
-    fold: str, temporal: TemporalConfig, *, seed: int, dtype: torch.dtype = torch.float32
-) -> TemporalTransformer:
-    """The untrained model that a fold begins with."""
+    fold: str, temporal: TemporalConfig, *, seed: int, dtype: torch.dtype = torch.float32,
+    start: TemporalTransformer | None = None,
+) -> TemporalTransformer:  # fmt: skip
+    """The model that a fold begins with: untrained, or a copy of ``start``.
+
+    Where ``start`` has other classes, the classifier alone is untrained.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, fold, "weights"))
-        return TemporalTransformer(temporal).to(dtype)
+        model = TemporalTransformer(temporal)
+    if start is not None:
+        own = model.state_dict()
+        same = {n: t for n, t in start.state_dict().items() if t.shape == own[n].shape}
+        model.load_state_dict(own | same)
+    return model.to(dtype)
 
 
 def fold_losses(
@@ -125,6 +134,7 @@ def train_folds(
     temporal: TemporalConfig,
     config: TrainingConfig,
     steps: tuple[int, int],
+    start: TemporalTransformer | None = None,
     checkpoint: Path | None = None,
     checkpoint_seconds: float | int = 60,
     settings: dict | None = None,
@@ -140,6 +150,7 @@ def train_folds(
         config: of the training.
         steps: of an epoch and of the whole run (`steps_of_run`). Not of these folds alone, or a
             fold would be trained for longer in other company.
+        start: what every fold begins with (`first_model`); untrained models if None.
         checkpoint: a file to go on from and to keep the run in; without one nothing is kept.
         checkpoint_seconds: at least so long from one checkpoint to the next.
         settings: what the run is, kept in the checkpoint; with others it is refused.
@@ -156,7 +167,9 @@ def train_folds(
     device, dtype = data.features.device, data.features.dtype
     names = [fold.name for fold in folds]
     noise = FoldNoise(config.seed, names, device=device)
-    models = [first_model(name, temporal, seed=config.seed, dtype=dtype) for name in names]
+    models = [
+        first_model(name, temporal, seed=config.seed, dtype=dtype, start=start) for name in names
+    ]
     model = stack(models, noise=noise).to(device).train()
     optimizer = make_optimizer(
         model, learning_rate=config.learning_rate, weight_decay=config.weight_decay, folds=True,

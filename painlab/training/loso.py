@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from os import PathLike
 
@@ -38,6 +38,7 @@ from painlab.training.memory import (
 from painlab.training.provenance import painlab_commit
 from painlab.training.results import LosoResult
 from painlab.training.runs import LosoRun
+from painlab.training.starts import load_start, sizes_for, start_of_run, told_of_start
 from painlab.training.store import Features, FeatureStore
 from painlab.training.task_data import check_task, task_features, task_named
 
@@ -49,6 +50,7 @@ def train_loso(
     out: str | PathLike | None = None,
     config: TrainingConfig | None = None,
     temporal: TemporalConfig | None = None,
+    start: str | PathLike | None = None,
     subjects: Subjects | None = None,
     stride: int = 1,
     permute: int | None = None,
@@ -70,6 +72,10 @@ def train_loso(
         out: the run's folder. Without one nothing is kept but what is returned.
         config: of the training; by default Table I.
         temporal: of the models; frames, channels and classes are taken from store and task.
+        start: what each fold begins with, and its sizes (fine-tuning): weights of a
+            `TemporalTransformer` that learned from features of the same TNT, a file or the name of
+            shipped ones; models without any training if None. A start that has learned from the
+            people of the store makes the result worthless: no fold leaves them out.
         subjects: only the folds that leave out these: names, or a text file of them.
         stride: how far apart the frames are that are taken of the store's (paper IV-B): a frame's
             feature depends on no other frame, so that one store serves all.
@@ -85,14 +91,16 @@ def train_loso(
     Raises:
         DataError: where store, task and folder do not fit, or a feature is not a number.
         PainLabError: where the training comes to no number.
-        WeightsError: where a checkpoint is damaged or cannot be written.
+        WeightsError: where a checkpoint is damaged or cannot be written, or the start's weights
+            cannot be read.
     """
     if keep_models and out is None:
         raise DataError("keep_models=True needs a folder to keep them in: give out.")
     with tempfile.TemporaryDirectory() if out is None else nullcontext(out) as folder:
         run = plan_run(
-            store, task=task, out=folder, config=config, temporal=temporal, subjects=subjects,
-            stride=stride, permute=permute, folds_at_once=folds_at_once, device=device, say=say,
+            store, task=task, out=folder, config=config, temporal=temporal, start=start,
+            subjects=subjects, stride=stride, permute=permute, folds_at_once=folds_at_once,
+            device=device, say=say,
         )  # fmt: skip
         train_groups(
             run, keep_models=keep_models, device=device, progress=progress,
@@ -108,6 +116,7 @@ def plan_run(
     out: str | PathLike,
     config: TrainingConfig | None = None,
     temporal: TemporalConfig | None = None,
+    start: str | PathLike | None = None,
     subjects: Subjects | None = None,
     stride: int = 1,
     permute: int | None = None,
@@ -124,10 +133,8 @@ def plan_run(
     features, labels = task_features(store, task, stride=stride, permute=permute)
     folds = make_folds(features.samples)
     check_task(features, labels, store, task, say)
-    temporal = replace(
-        temporal or TemporalConfig(),
-        frames=features.features.shape[2], dim=features.features.shape[3], classes=task.classes,
-    )  # fmt: skip
+    begun = None if start is None else load_start(start, store)
+    temporal = sizes_for(features, task, temporal=temporal, start=begun)
     names = [fold.name for fold in folds]
     if subjects is not None:
         chosen = choose_subjects(subjects, set(names))
@@ -150,6 +157,8 @@ def plan_run(
         "permute": permute,
         "steps": list(steps_of_run(folds, config)),
     }
+    if begun is not None:  # a run without a start has no word of it, as those made before it
+        settings["start"] = told_of_start(start, begun)
     run = LosoRun.begin(out, settings, even_groups(names, folds_at_once))
     if config.augmentations and features.features.shape[1] == 1:
         say("the store has one view of each clip: nothing is augmented (painlab extract --views).")
@@ -207,7 +216,7 @@ def _train_reserved(
         )
     features, labels = task_features(store, task, stride=told["stride"], permute=told["permute"])
     folds = {fold.name: fold for fold in make_folds(features.samples)}
-    where = choose_device(device)
+    where, start = choose_device(device), start_of_run(told, store)
     data = TaskData.of(_moved(features, where), labels)
     todo = [left for group in groups if (left := [n for n in group if n not in done])]
     for group in groups:
@@ -222,7 +231,7 @@ def _train_reserved(
             group = todo.pop(0)
             try:
                 _train_group(
-                    run, [folds[name] for name in group], data, features, bar,
+                    run, [folds[name] for name in group], data, features, bar, start=start,
                     keep_models=keep_models, checkpoint_seconds=checkpoint_seconds, kept=kept,
                 )  # fmt: skip
             except (RuntimeError, MemoryError) as error:
@@ -277,7 +286,8 @@ def _moved(features: Features, device: torch.device) -> Features:
 
 def _train_group(
     run: LosoRun, folds: list[Fold], data: TaskData, features: Features, bar, *,
-    keep_models: bool, checkpoint_seconds: float | int, kept: Callable[[], None] | None,
+    start: TemporalTransformer | None, keep_models: bool, checkpoint_seconds: float | int,
+    kept: Callable[[], None] | None,
 ) -> None:  # fmt: skip
     """One group from its checkpoint to its results."""
     told, names = run.settings, [fold.name for fold in folds]
@@ -294,7 +304,7 @@ def _train_group(
 
     try:
         model, history = train_folds(
-            data, folds, temporal=temporal, config=config, steps=(of_epoch, steps),
+            data, folds, temporal=temporal, config=config, steps=(of_epoch, steps), start=start,
             checkpoint=run.checkpoint(names), checkpoint_seconds=checkpoint_seconds,
             settings={"run": run.key}, on_step=on_step, kept=kept,
         )  # fmt: skip

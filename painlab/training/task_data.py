@@ -58,13 +58,13 @@ def task_named(task: Task | str) -> Task:
     return TASKS[task]
 
 
-def check_task(
-    features: Features, labels: Tensor, store: FeatureStore, task: Task, say: Callable[[str], None]
+def check_classes(
+    labels: Tensor, store: FeatureStore, task: Task, say: Callable[[str], None]
 ) -> None:
-    """Say what is unusual in the data, and refuse what cannot be learned from.
+    """Say which classes have no clip.
 
     Raises:
-        DataError: where one class is left, for all or for a fold.
+        DataError: where fewer than two have any.
     """
     there = set(labels.tolist())
     absent = [name for y, name in enumerate(task.class_names) if y not in there]
@@ -75,6 +75,17 @@ def check_task(
         )
     if absent:
         say(f"no clip of {', '.join(absent)}, which count as classes of {task.name} never found.")
+
+
+def check_task(
+    features: Features, labels: Tensor, store: FeatureStore, task: Task, say: Callable[[str], None]
+) -> None:
+    """Say what is unusual in the data, and refuse what cannot be learned from.
+
+    Raises:
+        DataError: where one class is left, for all or for a fold.
+    """
+    check_classes(labels, store, task, say)
     of: dict[str, set[int]] = {}
     for sample, label in zip(features.samples, labels.tolist(), strict=True):
         of.setdefault(sample.subject, set()).add(label)
