@@ -3,6 +3,7 @@
 import json
 import re
 
+import bands
 import jupytext
 import notebooks
 import pytest
@@ -56,6 +57,12 @@ def test_the_notebook_can_show_the_library_s_source(page):
 
 def test_no_notebook_is_left_over():
     assert set(BOOK.glob("*.ipynb")) == {page.with_suffix(".ipynb") for page in NOTEBOOKS}
+
+
+@pytest.mark.parametrize("page", bands.pages())
+def test_every_number_in_the_text_has_a_band(page):
+    """New ones get theirs from a built page: python book/bands.py --accept."""
+    assert bands.pages()[page] == bands.read_bands().get(page, {}).keys()
 
 
 def test_every_page_is_in_the_table_of_contents():
