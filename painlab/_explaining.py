@@ -24,6 +24,18 @@ class Explanation:
         faces: the aligned faces of the window's k frames, as the model saw them.
         relevance: of that one clip.
         seconds: that the relevance took.
+
+    Example:
+        >>> import tempfile
+        >>> import painlab as pl
+        >>> data = pl.SynthPain(subjects=1, per_level=1, frames=8)
+        >>> model = pl.PainFramework(pl.FrameworkConfig.tiny())  # has learned nothing
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     film = f"{folder}/film.mp4"
+        ...     pl.write_video(film, data.render(data[0]).numpy(), fps=25)
+        ...     explanation = pl.explain_video(film, model=model, landmarks="fitted", device="cpu")
+        >>> explanation.window, explanation.faces.shape, explanation.target_name
+        ((0, 8), (8, 32, 32, 3), 'pain')
     """
 
     prediction: Prediction

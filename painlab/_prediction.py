@@ -74,6 +74,18 @@ class Prediction:
 
     Windows overlap: each is as long as the clips that the model was made for, 5.5 s in painlab's
     own: 138 frames at 25 a second, or 35 at 6.25.
+
+    Example:
+        >>> import tempfile
+        >>> import painlab as pl
+        >>> data = pl.SynthPain(subjects=1, per_level=1, frames=8)
+        >>> model = pl.PainFramework(pl.FrameworkConfig.tiny())  # has learned nothing
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     film = f"{folder}/film.mp4"
+        ...     pl.write_video(film, data.render(data[0]).numpy(), fps=25)
+        ...     prediction = pl.predict(film, model=model, landmarks="fitted", device="cpu")
+        >>> prediction.classes, prediction.windows, prediction.over_time().shape  # k y
+        (('no pain', 'pain'), ((0, 8),), (8, 2))
     """
 
     path: Path

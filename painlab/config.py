@@ -42,6 +42,13 @@ class TNTConfig:
     """The spatial module, a Transformer in Transformer (paper III-B.1).
 
     The defaults are the paper's: 196 patches of 16 sub-patches, a feature of 192 channels.
+
+    Raises:
+        PainLabError: where a value is impossible or two do not fit each other.
+
+    Example:
+        >>> TNTConfig().dim, TNTConfig(image_size=32, patch_size=8).image_size
+        (192, 32)
     """
 
     image_size: int = 224  # pixels of a side; the paper uses 224 throughout
@@ -99,6 +106,13 @@ class TemporalConfig:
 
     The defaults follow the authors' 2024 paper (latents of 128 channels) and cost about
     0.03 GFLOPs a clip; `FrameworkConfig.paper` has the size that fits the 2023 paper's totals.
+
+    Raises:
+        PainLabError: where a value is impossible or two do not fit each other.
+
+    Example:
+        >>> TemporalConfig().token_count, TemporalConfig.quick(frames=35).latents
+        (138, 4)
     """
 
     frames: int = 138  # most frames of a clip: 5.5 s at 25 a second
@@ -161,7 +175,15 @@ class TemporalConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameworkConfig:
-    """The whole framework of the paper's Fig. 2: spatial, then temporal."""
+    """The whole framework of the paper's Fig. 2: spatial, then temporal.
+
+    Raises:
+        PainLabError: where a value is impossible or two do not fit each other.
+
+    Example:
+        >>> FrameworkConfig().temporal.latent_dim, FrameworkConfig.paper().temporal.latent_dim
+        (128, 512)
+    """
 
     spatial: TNTConfig = field(default_factory=TNTConfig)
     temporal: TemporalConfig = field(default_factory=TemporalConfig)
@@ -252,6 +274,13 @@ class TrainingConfig:
     The rest of Table I has no choice here or belongs to the model: the optimiser is AdamW, the
     learning rate decays by a cosine to 0, the loss is cross-entropy, `TNTConfig.drop_path` and
     `TemporalConfig.attention_dropout` are 0.1.
+
+    Raises:
+        PainLabError: where a value is impossible or two do not fit each other.
+
+    Example:
+        >>> TrainingConfig().epochs, TrainingConfig.quick().epochs
+        (200, 20)
     """
 
     epochs: int = 200

@@ -2,7 +2,16 @@
 
 
 class PainLabError(Exception):
-    """Bad input or a bad file. The message is one sentence: what, where, and what to do."""
+    """Bad input or a bad file. The message is one sentence: what, where, and what to do.
+
+    Example:
+        >>> import painlab as pl
+        >>> try:
+        ...     pl.load_model("nowhere.safetensors")
+        ... except pl.PainLabError as error:
+        ...     print(str(error).partition(";")[0])
+        nowhere.safetensors: there is no such weights file
+    """
 
 
 class VideoError(PainLabError):

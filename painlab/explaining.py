@@ -52,10 +52,25 @@ def explain_video(
         model, landmarks, aligner, hop, device, frames_at_once, progress: as for `predict`.
         say: told what is being done after the video was read, which can take a minute on a CPU.
 
+    Returns:
+        An `Explanation`; ``print(explanation.table())`` shows it.
+
     Raises:
         VideoError: where the video cannot be read.
         PainLabError: where no frame has a face, none of the window has, or an argument is wrong.
         WeightsError: where the weights cannot be used.
+
+    Example:
+        >>> import tempfile
+        >>> import painlab as pl
+        >>> data = pl.SynthPain(subjects=1, per_level=1, frames=8)
+        >>> model = pl.PainFramework(pl.FrameworkConfig.tiny())  # has learned nothing
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     film = f"{folder}/film.mp4"
+        ...     pl.write_video(film, data.render(data[0]).numpy(), fps=25)
+        ...     explanation = pl.explain_video(film, model=model, landmarks="fitted", device="cpu")
+        >>> explanation.relevance.spatial.shape, len(explanation.shares)  # b k rows cols
+        (torch.Size([1, 8, 2, 2]), 8)
     """
     if method not in METHODS:
         raise PainLabError(f"method {method!r}: choose one of {', '.join(METHODS)}.")

@@ -112,7 +112,7 @@ class PainFramework(nn.Module):
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Number of trainable values of a model.
+    """Number of trainable values of a model (paper III-B says 24 million of the whole framework).
 
     Example:
         >>> count_parameters(nn.Linear(3, 2))
@@ -171,6 +171,14 @@ def save_model(model: nn.Module, path: str | Path, **about: str) -> Path:
 
     Returns:
         The path.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model = PainFramework(FrameworkConfig.tiny())
+        ...     path = save_model(model, Path(folder) / "mine.safetensors", licence="CC0-1.0")
+        ...     load_model(path).about["licence"]
+        'CC0-1.0'
     """
     if type(getattr(model, "config", None)) not in MODELS:
         raise WeightsError(f"save_model keeps painlab's own models, not {type(model).__name__}.")
@@ -184,9 +192,17 @@ def load_model(path_or_name: str | Path, *, device: str | torch.device = "cpu") 
         path_or_name: a file, or the name of weights that come with painlab.
         device: where the model is put.
 
+    Returns:
+        A `TNT`, `TemporalTransformer`, `PainFramework` or `LandmarkNet`; its ``about`` holds the
+        text that was kept beside its weights.
+
     Raises:
         WeightsError: where the file is missing, damaged, no safetensors file, not painlab's, or
             its tensors do not fit its configuration.
+
+    Example:
+        >>> load_model("pain-synthpain").config.frames
+        35
     """
     return read_model(path_or_name, MODELS).to(choose_device(device))
 
@@ -194,8 +210,8 @@ def load_model(path_or_name: str | Path, *, device: str | torch.device = "cpu") 
 def framework_of_faces(config: FrameworkConfig | None = None, *, seed: int = 0) -> PainFramework:
     """A framework whose spatial part has learned faces and whose temporal part nothing yet.
 
-    The start of a training, and what `predict` takes where it is given no model. The faces were
-    rendered: nothing in it has ever seen a person in pain.
+    The start of a training, as the paper's is after its pre-training on faces (III-B.3). The faces
+    were rendered: nothing in it has ever seen a person in pain.
 
     Args:
         config: its spatial part must be that of the shipped weights, `TNTConfig()`.
@@ -203,6 +219,11 @@ def framework_of_faces(config: FrameworkConfig | None = None, *, seed: int = 0) 
 
     Raises:
         WeightsError: where the spatial part has other sizes than the shipped weights.
+
+    Example:
+        >>> model = framework_of_faces()
+        >>> model(torch.zeros(1, 2, 3, 224, 224)).shape
+        torch.Size([1, 2])
     """
     tnt = load_model(FACES)
     with torch.random.fork_rng():
@@ -217,8 +238,8 @@ def framework_of_faces(config: FrameworkConfig | None = None, *, seed: int = 0) 
 def framework_of_pain(temporal: str | Path = PAIN) -> PainFramework:
     """A framework whose temporal part has learned pain, with the spatial part it learned with.
 
-    What `predict` takes where it is given no model. Both parts learned from rendered faces: nothing
-    in it has ever seen a person in pain.
+    What `predict` takes where it is given no model: the paper's Fig. 2 with weights. Both parts
+    learned from rendered faces: nothing in it has ever seen a person in pain.
 
     Args:
         temporal: weights of a `TemporalTransformer` that name their spatial part (``spatial``, and
@@ -226,6 +247,11 @@ def framework_of_pain(temporal: str | Path = PAIN) -> PainFramework:
 
     Raises:
         WeightsError: where they name none, or the one named is not the one that they learned with.
+
+    Example:
+        >>> model = framework_of_pain()
+        >>> model.config.temporal.frames, model.about["frames_per_second"]
+        (35, '6.25')
     """
     part = load_model(temporal)
     if not isinstance(part, TemporalTransformer) or "spatial" not in part.about:
@@ -261,6 +287,10 @@ def tnt_of_pain(weights: str | Path = PAIN_OF_FRAMES) -> TNT:
 
     Raises:
         WeightsError: for other weights, or where the TNT that they lie over is another one here.
+
+    Example:
+        >>> tnt_of_pain()(torch.zeros(1, 3, 224, 224)).shape
+        torch.Size([1, 2])
     """
     model = load_model(weights)
     if not isinstance(model, TNT) or model.config.classes != 2:

@@ -72,6 +72,18 @@ def predict(
 
     Returns:
         A `Prediction`; ``print(prediction.table())`` shows it.
+
+    Example:
+        >>> import tempfile
+        >>> import painlab as pl
+        >>> data = pl.SynthPain(subjects=1, per_level=1, frames=8)
+        >>> model = pl.PainFramework(pl.FrameworkConfig.tiny())  # has learned nothing
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     film = f"{folder}/film.mp4"
+        ...     pl.write_video(film, data.render(data[0]).numpy(), fps=25)
+        ...     prediction = pl.predict(film, model=model, landmarks="fitted", device="cpu")
+        >>> prediction.probabilities.shape, prediction.found.sum()  # windows y
+        ((1, 2), np.int64(8))
     """
     if not 0 < hop < float("inf"):
         raise PainLabError(f"hop={hop!r}: give the seconds between windows, a number above 0.")

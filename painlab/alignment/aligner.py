@@ -20,12 +20,18 @@ from painlab.typing import Bool, Float, UInt8
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AlignedClip:
-    """Aligned faces, one a frame.
+    """Aligned faces, one a frame (paper III-A).
 
     Where ``found`` is False no face was found: the frame is black, the confidence 0, the
     transform all zeros, landmarks and box are not a number. Places are pixel indices of the
     input, (0, 0) the middle of its first pixel; z is in the same pixels, from an origin of the
     landmark method's own, and grows away from the camera.
+
+    Example:
+        >>> aligner = FaceAligner(landmarks="fitted", size=64, device="cpu")
+        >>> aligned = aligner(np.zeros((2, 96, 128, 3), np.uint8))  # nobody is there
+        >>> aligned.frames.shape, aligned.landmarks.shape, aligned.found.tolist()
+        ((2, 64, 64, 3), (2, 68, 3), [False, False])
     """
 
     frames: UInt8[np.ndarray, "k size size c"]
@@ -88,6 +94,13 @@ class FaceAligner:
         PainLabError: where a setting is impossible.
         AlignmentError: where weights of MTCNN or FAN are missing or damaged.
         WeightsError: where the embedded network's are.
+
+    Example:
+        >>> import painlab as pl
+        >>> data = pl.SynthPain(subjects=1, per_level=1, frames=2)
+        >>> aligned = pl.FaceAligner(landmarks="fitted", device="cpu")(data.render(data[0]).numpy())
+        >>> aligned.frames.shape, aligned.found.tolist()
+        ((2, 224, 224, 3), [True, True])
     """
 
     def __init__(

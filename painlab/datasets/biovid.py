@@ -37,6 +37,15 @@ class BioVid(SampleSequence):
         DataError: a folder or table that is missing or unreadable, a line that is not what it
             should be (with file and line), a listed clip without a file, or a name in
             ``leave_out`` that nobody has. ``painlab check-data`` lists everything at once.
+
+    Example:
+        >>> import tempfile
+        >>> import painlab as pl
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = pl.write_synthpain(folder, subjects=1, per_level=1, frames=1, seed=0)
+        ...     data = pl.BioVid(folder)
+        >>> len(data), len(data.subjects), data[4].level
+        (5, 1, 4)
     """
 
     def __init__(

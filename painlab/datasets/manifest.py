@@ -42,6 +42,15 @@ class Manifest(SampleSequence):
     Raises:
         DataError: the first thing that is wrong, with the file and the line, or with the row of
             the DataFrame, counted from 0.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "a.mp4").write_bytes(b"a film")
+        ...     _ = Path(folder, "clips.csv").write_text("path,subject,level\\na.mp4,Anna,PA4\\n")
+        ...     clip = Manifest(f"{folder}/clips.csv")[0]
+        >>> clip.subject, clip.level, clip.sample_name
+        ('Anna', 4, 'a')
     """
 
     def __init__(self, source: Any, *, root: str | os.PathLike | None = None):

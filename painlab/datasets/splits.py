@@ -53,9 +53,18 @@ def hold_out(samples: Iterable[Sample], subjects: Subjects) -> Split:
         samples: the clips.
         subjects: names, in any case, or a text file with one name a line.
 
+    Returns:
+        A list to train on and a list to test on, both in the order of the samples.
+
     Raises:
         DataError: as `leave_one_subject_out`; also a name that no sample has, no name at all, or
             all of them.
+
+    Example:
+        >>> clips = [Sample(who, 0, None, "a") for who in ("Ben", "Anna", "Cem")]
+        >>> train, test = hold_out(clips, ["anna"])
+        >>> [clip.subject for clip in train], [clip.subject for clip in test]
+        (['Ben', 'Cem'], ['Anna'])
     """
     samples = list(samples)
     _refuse_hidden_people(samples)
@@ -69,9 +78,23 @@ def hold_out(samples: Iterable[Sample], subjects: Subjects) -> Split:
 def check_split(train: Iterable[Sample], test: Iterable[Sample]) -> None:
     """Refuse a split of your own that has a person on both sides.
 
+    Args:
+        train: the clips to learn from.
+        test: the clips to be tested on.
+
     Raises:
         DataError: a subject on both sides, under one spelling or two, or the same film under two
             subjects.
+
+    Example:
+        >>> import painlab as pl
+        >>> anna, ben = (Sample(who, 0, None, "a") for who in ("Anna", "Ben"))
+        >>> check_split(train=[anna], test=[ben])
+        >>> try:
+        ...     check_split(train=[anna, ben], test=[ben])
+        ... except pl.PainLabError as error:
+        ...     print(str(error).partition(";")[0])
+        1 of the tested subjects are trained on as well (Ben)
     """
     train, test = list(train), list(test)
     trained = {subject_key(sample.subject) for sample in train}

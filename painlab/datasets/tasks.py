@@ -29,6 +29,10 @@ class Sample:
 
     Raises:
         DataError: a subject without a name, a level that is not 0 to 4, or a path of another type.
+
+    Example:
+        >>> Sample("Anna", 4, None, "anna-1").level
+        4
     """
 
     subject: str

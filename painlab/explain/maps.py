@@ -11,11 +11,12 @@ from painlab.typing import Float, Int
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Relevance:
-    """Where a model found the grounds of its answer, in time and in space; nothing is negative.
+    """Where a model found the grounds of its answer, in time and in space (paper IV-C, Fig. 4).
 
     One map says it three times: `fine` summed over the sub-patches of a patch is `spatial`, and
-    `spatial` summed over the patches of a frame is `temporal`. Only proportions within a clip mean
-    something: methods differ in scale, and so do clips. Frames without a face have zeros.
+    `spatial` summed over the patches of a frame is `temporal`. Nothing is negative. Only
+    proportions within a clip mean something: methods differ in scale, and so do clips. Frames
+    without a face have zeros.
 
     Attributes:
         temporal: (b k), of the frames.
@@ -23,6 +24,13 @@ class Relevance:
         fine: (b k 4·rows 4·cols), of their sub-patches.
         target: (b,), the class whose logit is explained.
         method: by which it was computed.
+
+    Example:
+        >>> import painlab as pl
+        >>> model = pl.PainFramework(pl.FrameworkConfig.tiny())
+        >>> found = pl.relevance(model, torch.zeros(1, 8, 3, 32, 32))
+        >>> found.temporal.shape, found.spatial.shape, found.fine.shape
+        (torch.Size([1, 8]), torch.Size([1, 8, 2, 2]), torch.Size([1, 8, 8, 8]))
     """
 
     temporal: Float[Tensor, "b k"]

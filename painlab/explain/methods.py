@@ -50,6 +50,9 @@ def relevance(
         seed: of the random map.
         progress: show a bar on the standard error stream, for the methods that look at attention.
 
+    Returns:
+        A `Relevance`: one number for each frame, patch and sub-patch of each clip.
+
     Raises:
         ShapeError: where clips or mask do not fit the model.
         PainLabError: for another model, method or target.

@@ -56,15 +56,25 @@ def split_patches(
 def join_patches(
     patches: Float[Tensor, "b n m s1 s2 c"], *, height: int, width: int
 ) -> Float[Tensor, "b c height width"]:
-    """Put patches together again: the exact inverse of `split_patches`.
+    """Put patches together again: the exact inverse of `split_patches` (paper III-B.1).
 
     Args:
         patches: (b n m s1 s2 c) as `split_patches` gives them.
         height: of the images, in pixels.
         width: of the images, in pixels.
 
+    Returns:
+        (b c height width), the images.
+
     Raises:
         ShapeError: where so many patches of that size do not make such an image.
+
+    Example:
+        >>> import torch
+        >>> images = torch.rand(1, 3, 32, 48)
+        >>> patches = split_patches(images, patch=16, sub_patch=4)
+        >>> torch.equal(join_patches(patches, height=32, width=48), images)
+        True
     """
     _, n, m, s, _, _ = patches.shape
     r = isqrt(m)

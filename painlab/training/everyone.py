@@ -73,6 +73,22 @@ def train_on_all(
         DataError: where store, task and start do not fit, or a feature is not a number.
         PainLabError: where the training comes to no number.
         WeightsError: where weights or a checkpoint cannot be read or written.
+
+    Example:
+        >>> import tempfile
+        >>> import painlab as pl
+        >>> data = pl.SynthPain(subjects=2, per_level=1, frames=8)
+        >>> data = data.only(pl.TASKS["NP-P4"].select(data))
+        >>> tnt = pl.TNT(pl.FrameworkConfig.tiny().spatial).eval()  # has learned nothing
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = pl.extract_features(tnt, data, f"{folder}/store", aligner="truth", frames=8)
+        ...     spatial = pl.save_model(tnt, f"{folder}/tnt.safetensors")
+        ...     model = pl.train_on_all(
+        ...         store, f"{folder}/mine.safetensors", task="NP-P4", spatial=spatial,
+        ...         config=pl.TrainingConfig.quick(epochs=3), temporal=pl.TemporalConfig.quick(),
+        ...     )
+        ...     pl.framework_of_pain(f"{folder}/mine.safetensors").about["trained_on"]
+        '4 clips of 2 subjects (task NP-P4)'
     """
     store = store if isinstance(store, FeatureStore) else FeatureStore(store)
     task, config, path = task_named(task), config or TrainingConfig.paper(), Path(path)

@@ -72,10 +72,24 @@ def extract_features(
         say: told of clips in which no face was found.
         kept: called after each shard; what it raises ends the work, and nothing is lost.
 
+    Returns:
+        The store: ``store.load().features`` are (b v k d), v the views.
+
     Raises:
         DataError: where there is no sample, the store was made otherwise or cannot be written to.
         PainLabError: where the aligner does not fit the model, or a feature is not a number; and,
             once all other clips are done, where clips could not be read.
+
+    Example:
+        >>> import tempfile
+        >>> import painlab as pl
+        >>> data = pl.SynthPain(subjects=2, per_level=1, frames=8)
+        >>> data = data.only(pl.TASKS["NP-P4"].select(data))
+        >>> tnt = pl.TNT(pl.FrameworkConfig.tiny().spatial).eval()  # has learned nothing
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = pl.extract_features(tnt, data, f"{folder}/store", aligner="truth", frames=8)
+        ...     store.load().features.shape  # b v k d
+        torch.Size([4, 1, 8, 24])
     """
     from tqdm import tqdm
 

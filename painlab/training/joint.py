@@ -104,6 +104,21 @@ def train_jointly(
             number: the last checkpoint stays.
         DataError: a clip that the task has no class for, or whose frames do not fit.
         WeightsError: where the folder holds another run, or cannot be written to.
+
+    Example:
+        >>> import tempfile
+        >>> import painlab as pl
+        >>> clips = [pl.Sample("Anna", level, None, f"clip{level}") for level in (0, 4)]
+        >>> def load(clip):  # grey films; those of a data set: AlignedClips
+        ...     return np.full((8, 32, 32, 3), 50 * clip.level, np.uint8), np.ones(8, bool)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model = pl.train_jointly(
+        ...         folder, pl.PainFramework(pl.FrameworkConfig.tiny()), clips, load=load,
+        ...         task=pl.TASKS["NP-P4"], say=lambda text: None,
+        ...         config=pl.TrainingConfig.quick(epochs=1, warm_up_epochs=0, batch=2),
+        ...     )
+        >>> model(torch.zeros(1, 8, 3, 32, 32)).shape
+        torch.Size([1, 2])
     """
     config, path, samples = config or TrainingConfig(), Path(out) / CHECKPOINT, list(samples)
     require_whole(clips_at_once=clips_at_once, frames_at_once=frames_at_once)

@@ -88,11 +88,29 @@ def train_loso(
         progress: show a bar with the time left on the standard error stream.
         say: told of what the reader should know of the data.
 
+    Returns:
+        A `LosoResult`: what was said of each clip by the model that has not seen its subject.
+
     Raises:
         DataError: where store, task and folder do not fit, or a feature is not a number.
         PainLabError: where the training comes to no number.
         WeightsError: where a checkpoint is damaged or cannot be written, or the start's weights
             cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> import painlab as pl
+        >>> data = pl.SynthPain(subjects=2, per_level=1, frames=8)
+        >>> data = data.only(pl.TASKS["NP-P4"].select(data))
+        >>> tnt = pl.TNT(pl.FrameworkConfig.tiny().spatial).eval()  # has learned nothing
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = pl.extract_features(tnt, data, f"{folder}/store", aligner="truth", frames=8)
+        ...     result = pl.train_loso(
+        ...         store, task="NP-P4", config=pl.TrainingConfig.quick(epochs=3),
+        ...         temporal=pl.TemporalConfig.quick(),
+        ...     )
+        >>> result.logits.shape, len(result.by_subject())  # b y
+        ((4, 2), 2)
     """
     if keep_models and out is None:
         raise DataError("keep_models=True needs a folder to keep them in: give out.")

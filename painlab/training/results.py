@@ -24,7 +24,18 @@ from painlab.typing import Float, Int
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LosoResult:
-    """All clips of a task with what was said of them; the folds are pooled, as in Table II."""
+    """All clips of a task with what was said of them; the folds are pooled, as in Table II.
+
+    Raises:
+        DataError: where people, names, classes and logits are not as many.
+
+    Example:
+        >>> logits = np.array([[2.0, 1.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
+        >>> people, clips = ("Anna", "Anna", "Ben", "Ben"), ("a", "b", "c", "d")
+        >>> result = LosoResult("NP-P4", people, clips, np.array([0, 1, 0, 1]), logits)
+        >>> result.metrics()["accuracy"], result.by_subject()
+        (0.75, {'Anna': 1.0, 'Ben': 0.5})
+    """
 
     task: str
     subjects: tuple[str, ...]  # b: whose clip it is

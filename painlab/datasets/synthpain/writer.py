@@ -77,10 +77,22 @@ def write_synthpain(
             The files do not depend on it, nor the memory of a process on the number of clips.
         progress: show estimates and a progress bar on the standard error stream.
 
+    Returns:
+        The `SynthPain` of the folder.
+
     Raises:
         DataError: a number out of range, a folder that holds something else or a SynthPain of
             other settings or another version, a second run in the same folder, or a disk that is
             too small or refuses the data. What is finished stays, and the next run goes on.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     data = write_synthpain(folder, subjects=1, per_level=1, frames=1, seed=0)
+        ...     data[0].path.suffix
+        '.mp4'
+        >>> len(data)  # one clip of each level
+        5
     """
     settings = Settings(subjects=subjects, per_level=per_level, frames=frames, seed=seed, size=size)
     write_tree(Path(root), settings, processes=processes, progress=progress)
