@@ -6,6 +6,7 @@ import torch
 from einops import rearrange, reduce
 from torch import Tensor
 
+from painlab.errors import ShapeError
 from painlab.typing import Float, Int
 
 
@@ -93,8 +94,13 @@ class Relevance:
         """`fine` at every pixel of square frames, each value repeated over its sub-patch.
 
         The sum of a frame stays: a value is shared among the pixels that it covers.
+
+        Raises:
+            ShapeError: for a size that is no multiple of the map's.
         """
-        side = size // self.fine.shape[-1]
+        side, rest = divmod(size, self.fine.shape[-1])
+        if side < 1 or rest:
+            raise ShapeError(f"size {size}: give a multiple of the map's {self.fine.shape[-1]}.")
         return self.fine.repeat_interleave(side, dim=-1).repeat_interleave(side, dim=-2) / side**2
 
     def __repr__(self) -> str:

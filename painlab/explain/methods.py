@@ -86,6 +86,7 @@ def relevance(
         if not images:
             clips = clips.masked_fill(~rearrange(mask, "b k -> b k 1 1 1"), 0.0)
             how["mask"] = mask
+        _check_finite(clips)
         if method in ATTENTION_METHODS:
             explain = explain_images if images else explain_clips
             found = explain(
@@ -126,6 +127,12 @@ def _check_model(model) -> None:
     raise PainLabError(
         f"relevance explains a PainFramework, or a TNT with classes: {what} has no class logits."
     )
+
+
+def _check_finite(clips: Tensor) -> None:
+    finite = reduce(clips.isfinite(), "b ... -> b", "all")
+    if not finite.all():
+        raise PainLabError(f"clip {int(finite.int().argmin())} has numbers that are not finite.")
 
 
 def _checked_mask(clips: Tensor, mask: Tensor | None, *, images: bool) -> Tensor:

@@ -137,11 +137,17 @@ def state_of(model: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
 
 @contextmanager
 def _inputs_of(modules: tuple[nn.Module, ...]) -> Iterator[list[Tensor]]:
+    """What each module takes in: as it takes it, apart from whatever else becomes of it."""
     inputs: list[Tensor] = []
+
+    def fork(_, given):
+        # a tensor of its own: what goes back to the given one comes from all who have used it
+        inputs.append(given[0].reshape(given[0].shape))
+        return inputs[-1]
+
     with ExitStack() as hooks:
         for module in modules:
-            hook = module.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
-            hooks.callback(hook.remove)
+            hooks.callback(module.register_forward_pre_hook(fork).remove)
         yield inputs
 
 

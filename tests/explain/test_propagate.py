@@ -5,6 +5,8 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from einops import rearrange
+from second_opinion import explain_clip, explain_image
 from torch import nn
 from torch.testing import assert_close
 
@@ -44,122 +46,58 @@ def framework() -> pl.PainFramework:
     return seeded(pl.PainFramework(FrameworkConfig.tiny()))
 
 
-# --- a second implementation: one image, one class, a plain ViT, each step as the paper writes it
+# --- a second implementation of the rules, which shares no line with the first
 
 
-def positive_shares(x, weight, relevance):
-    """Eq. 4, from the table of all contributions."""
-    contributions = (x[:, None, :] * weight[None]).clamp(min=0)  # tokens × outputs × inputs
-    return (contributions / contributions.sum(-1, keepdim=True) * relevance[..., None]).sum(1)
-
-
-def shared(u, v, contribution_u, contribution_v, relevance):
-    """Eqs. 6 and 9, from the contributions of each factor to each output, outputs first."""
-    out = relevance.flatten()
-    of_u = sum(c * r for c, r in zip(contribution_u, out, strict=True)).reshape(u.shape)
-    of_v = sum(c * r for c, r in zip(contribution_v, out, strict=True)).reshape(v.shape)
-    both = of_u.sum().abs() + of_v.sum().abs()
-    return tuple(
-        r * (r.sum().abs() / both) * (relevance.sum() / r.sum()) if r.sum() != 0 else r
-        for r in (of_u, of_v)
+def same_maps(found: pl.Relevance, i: int, k: int, patches, sub_patches, *, share: float, **close):
+    """A frame's relevance, dealt out to its patches, and each patch's to its sub-patches."""
+    patches = patches / patches.sum() * share
+    fine = sub_patches / sub_patches.sum(-1, keepdim=True) * patches[:, None]
+    fine = rearrange(
+        fine, "(rows cols) (r1 r2) -> (rows r1) (cols r2)", rows=found.spatial.shape[2], r1=4
     )
+    assert_close(found.spatial[i, k].flatten().double(), patches, **close)
+    assert_close(found.fine[i, k].double(), fine, **close)
 
 
-def matrix_product(a, b, relevance):
-    """Relevances of both factors of a @ b."""
-    z = a @ b
-    of_a, of_b = [], []
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            part = a[i] * b[:, j] / z[i, j]
-            on_a, on_b = torch.zeros_like(a), torch.zeros_like(b)
-            on_a[i], on_b[:, j] = part, part
-            of_a.append(on_a.flatten())
-            of_b.append(on_b.flatten())
-    return shared(a, b, of_a, of_b, relevance)
-
-
-def addition(u, v, relevance):
-    share = torch.diag((u / (u + v)).flatten()), torch.diag((v / (u + v)).flatten())
-    return shared(u, v, *share, relevance)
-
-
-def second_opinion(model: pl.TNT, image: torch.Tensor, target: int) -> torch.Tensor:
-    """The relevance of the patches, for a TNT whose blocks add no sub-patches."""
-    z = model.to_patch(model.stem(image[None]) + model.sub_patch_position)[0]
-    z = torch.cat([model.class_token[None], z]) + model.patch_position
-    kept, weights = [], []
-    for block in model.blocks:
-        outer = block.outer
-        x = outer.norm_attention(z)
-        q, k, v = (
-            (x @ w.mT).unflatten(1, (outer.attention.heads, -1)).transpose(0, 1)
-            for w in (outer.attention.to_q.weight, *outer.attention.to_kv.weight.chunk(2))
-        )
-        a = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
-        a.retain_grad()
-        heads = (a @ v).transpose(0, 1).flatten(1)
-        attended = outer.attention.to_out(heads)
-        middle = z + attended
-        normed = outer.norm_feed_forward(middle)
-        hidden = F.gelu(outer.feed_forward[0](normed))
-        fed = outer.feed_forward[2](hidden)
-        kept.append((z, x, q, k, v, a, heads, attended, middle, normed, hidden, fed))
-        weights.append(a)
-        z = middle + fed
-    feature = model.norm(z)[0]
-    logits = model.classifier(feature)
-    logits[target].backward()
-
-    with torch.no_grad():
-        one_hot = F.one_hot(torch.tensor(target), len(logits)).to(feature)
-        relevance = torch.zeros_like(z)
-        relevance[:1] = positive_shares(feature[None], model.classifier.weight, one_hot[None])
-        maps = []
-        for block, layer in zip(reversed(model.blocks), reversed(kept), strict=True):
-            z, x, q, k, v, a, heads, attended, middle, normed, hidden, fed = layer
-            outer = block.outer
-            skipped, on_fed = addition(middle, fed, relevance)
-            on_fed = positive_shares(hidden, outer.feed_forward[2].weight, on_fed)
-            on_fed = positive_shares(normed, outer.feed_forward[0].weight, on_fed)
-            skipped, on_attended = addition(z, attended, skipped + on_fed)
-            on_heads = positive_shares(heads, outer.attention.to_out.weight, on_attended)
-            on_heads = on_heads.unflatten(1, (outer.attention.heads, -1)).transpose(0, 1)
-            on_x = torch.zeros_like(x)
-            on_a, on_q, on_k, on_v = ([] for _ in range(4))
-            for h in range(outer.attention.heads):
-                of_a, of_v = matrix_product(a[h], v[h], on_heads[h])
-                of_q, of_k = matrix_product(q[h], k[h].mT, of_a)
-                for found, part in zip(
-                    (on_a, on_q, on_k, on_v), (of_a, of_q, of_k.mT, of_v), strict=True
-                ):
-                    found.append(part)
-            projections = (outer.attention.to_q.weight, *outer.attention.to_kv.weight.chunk(2))
-            for part, weight in zip((on_q, on_k, on_v), projections, strict=True):
-                part = torch.stack(part).transpose(0, 1).flatten(1)
-                on_x += positive_shares(x, weight, part)
-            relevance = skipped + on_x
-            maps.insert(0, (a.grad * torch.stack(on_a)).clamp(min=0).mean(0))
-        rollout = torch.eye(len(z)).to(z)
-        for layer in maps:
-            rollout = (torch.eye(len(z)).to(z) + layer) @ rollout
-    return rollout[0, 1:]
-
-
+@pytest.mark.parametrize("silenced", [True, False])
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_with_the_inner_path_silenced_the_map_is_that_of_a_plain_vit(seed, dtype):
-    model = seeded(pl.TNT(SMALL), seed=seed)
-    with torch.no_grad():
-        for block in model.blocks:
-            block.to_patch.project.weight.zero_()
-            block.to_patch.norm_out.bias.zero_()
-    image = draw(3, 32, 32, seed=seed)
-    expected = second_opinion(model.double(), image.double(), target=seed)
-    found = pl.relevance(model.to(dtype), image[None].to(dtype), target=seed)
-    expected = expected / expected.sum()
-    assert expected.max() > 1.5 * expected.min()  # a map that tells something
-    assert_close(found.spatial.flatten().double(), expected, rtol=1e-4, atol=1e-4)
+def test_a_tnt_has_the_maps_of_a_second_implementation(seed, silenced):
+    """With the inner path silenced the outer part is a plain ViT, as Chefer et al. have it."""
+    model, image = seeded(pl.TNT(SMALL), seed=seed).double(), draw(3, 32, 32, seed=seed).double()
+    if silenced:
+        with torch.no_grad():
+            for block in model.blocks:
+                block.to_patch.project.weight.zero_()
+                block.to_patch.norm_out.bias.zero_()
+    patches, sub_patches = explain_image(model, image, seed)
+    assert patches.max() > 1.5 * patches.min()  # a map that tells something
+    if silenced:
+        assert (sub_patches == 0).all()  # nothing came to them
+        sub_patches = torch.ones_like(sub_patches)
+    else:
+        assert (sub_patches.amax(-1) > 1.5 * sub_patches.amin(-1)).all()
+    for dtype, tolerance in ((torch.float64, 1e-9), (torch.float32, 1e-4)):
+        found = pl.relevance(model.to(dtype), image[None].to(dtype), target=seed)
+        same_maps(found, 0, 0, patches, sub_patches, share=1.0, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_clip_has_the_maps_of_a_second_implementation(seed):
+    model = seeded(pl.PainFramework(FrameworkConfig.tiny()), seed=seed).double()
+    clip = draw(5, 3, 32, 32, seed=seed).double()
+    frames, maps = explain_clip(model, clip, 1)
+    found = pl.relevance(model, clip[None], target=1)
+    assert_close(found.temporal[0], frames, rtol=1e-9, atol=0)
+    assert frames.max() > 2 * frames.min()
+    compared = 0
+    for k, (patches, sub_patches) in enumerate(maps):
+        if patches.sum() > 0 and (sub_patches.sum(-1) > 0).all():  # else even, which says nothing
+            same_maps(
+                found, 0, k, patches, sub_patches, share=float(frames[k]), rtol=1e-8, atol=1e-12
+            )
+            compared += 1
+    assert compared >= 3
 
 
 # --- sums
@@ -270,6 +208,18 @@ def test_what_stands_in_a_frame_without_a_face_changes_nothing(framework):
         assert (one.temporal[0, 2:5] == 0).all()
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_number_that_is_none_is_refused_and_not_made_an_even_map(framework, tnt, method):
+    clips = draw(2, 8, 3, 32, 32)
+    for wrong in (torch.nan, torch.inf):
+        clips[1, 3, 0, 5, 5] = wrong
+        with pytest.raises(pl.errors.PainLabError, match="clip 1 has numbers") as caught:
+            pl.relevance(framework, clips, method=method)
+        assert "\n" not in str(caught.value)
+        with pytest.raises(pl.errors.PainLabError, match="clip 1 has numbers"):
+            pl.relevance(tnt, clips[:, 3], method=method)
+
+
 def test_a_clip_without_any_face_gets_zeros_and_one_frame_gets_all(framework):
     nothing = torch.zeros(2, 8, dtype=torch.bool)
     nothing[1, 4] = True
@@ -355,6 +305,10 @@ def test_what_is_refused(tnt, framework):
     for model, given, how, message in refused:
         with pytest.raises(pl.PainLabError, match=message):
             pl.relevance(model, given, **how)
+    found = pl.relevance(tnt, images, method="random")
+    for size in (4, 100):
+        with pytest.raises(pl.PainLabError, match="multiple of the map's 8"):
+            found.upsample(size)
 
 
 def test_an_operation_without_a_rule_is_refused():
