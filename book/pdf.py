@@ -27,6 +27,7 @@ ARRANGE = """
 (() => {
   document.documentElement.dataset.mode = "light";
   document.documentElement.dataset.theme = "light";
+  document.querySelectorAll("article details:not(.hide)").forEach(part => { part.open = true; });
   const answers = [...document.querySelectorAll("article div.solution")];
   if (!answers.length) return 0;
   const part = document.createElement("section");

@@ -55,6 +55,18 @@ def test_the_theme_still_has_that_button(rendered):
 
 @pytest.mark.browser
 @pytest.mark.slow
+def test_what_folds_is_open_on_paper_and_hidden_code_is_not_there(browser, address):
+    browser.size(1280)
+    browser.goto(f"{address}/book/ledger.html")
+    folded = "[...document.querySelectorAll('article details%s')].map(e => e.open)"
+    assert False in browser.evaluate(folded % ":not(.hide)")
+    browser.evaluate(pdf.ARRANGE)
+    assert set(browser.evaluate(folded % ":not(.hide)")) == {True}
+    assert set(browser.evaluate(folded % ".hide")) == {False}
+
+
+@pytest.mark.browser
+@pytest.mark.slow
 def test_a_chapter_on_paper(browser, address):
     url = f"{address}/book/05_attention.html"
     file = pdf.print_page(browser, url)
