@@ -21,7 +21,7 @@ PRESET ?=
 # of `make gpu`: one of tests, benchmarks, weights and results, or all
 STEP ?= all
 # the benchmarks whose figures an accelerator is wanted for; they write data/results
-GPU_BENCHMARKS := bench_tnt bench_render bench_folds
+GPU_BENCHMARKS := bench_tnt bench_render bench_folds bench_relevance
 # seconds that a step of make_weights.py or make_results.py may take, and its exit status where there is more to do
 STEP_SECONDS ?= 540
 COME_AGAIN := 75

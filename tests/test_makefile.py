@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = "tests/run_folder.py tests --marker gpu"
-BENCHMARKS = [f"tests/benchmarks/bench_{name}.py --record" for name in ("tnt", "render", "folds")]
+MEASURED = ("tnt", "render", "folds", "relevance")
+BENCHMARKS = [f"tests/benchmarks/bench_{name}.py --record" for name in MEASURED]
 RESULTS = "data/make_results.py --preset full --seconds 540"
 FULL = "data/make_weights.py --preset full --seconds 540"
 PYTHON = """#!/bin/sh

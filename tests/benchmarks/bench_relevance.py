@@ -1,15 +1,17 @@
 """What a relevance map costs, against one forward and backward pass of the same frames.
 
 The figure to quote is the ratio; both run one after another within each round, so a machine that is
-slow for a while is slow for both. Memory is what a fresh process needs at most beyond what it needs
-once the model and the clip are there: on a GPU as PyTorch counts it, else as the system does.
+slow for a while is slow for both. On a GPU seconds are the clock's; on a CPU they are those that
+the processor spent on this process, which programs beside it do not lengthen. Memory is what a
+fresh process needs at most beyond what it needs once the model and the clip are there: on a GPU as
+PyTorch counts it, else as the system does.
 """
 
 import argparse
 import multiprocessing
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 import torch
 from _record import record
@@ -36,12 +38,14 @@ def both_ways(model, clips) -> None:
 
 
 def seconds(call, *arguments, **how) -> float:
-    """Of one call."""
-    start = perf_counter()
+    """Of one call; both ways and a map are measured alike."""
+    on_gpu = arguments[1].is_cuda
+    clock = perf_counter if on_gpu else process_time
+    start = clock()
     call(*arguments, **how)
-    if torch.cuda.is_available():
+    if on_gpu:
         torch.cuda.synchronize()
-    return perf_counter() - start
+    return clock() - start
 
 
 def _peak(device: str) -> int:
@@ -112,7 +116,12 @@ def main() -> None:
             )
     if options.record:
         name = f"relevance_cost_{'cpu' if device == 'cpu' else 'gpu'}"
-        config = {"frames": FRAMES, "rounds": options.rounds, "methods": options.methods}
+        config = {
+            "frames": FRAMES,
+            "rounds": options.rounds,
+            "methods": options.methods,
+            "clock": "of the processor" if device == "cpu" else "of the wall",
+        }
         record(name, figures, config=config, device=device, seconds=perf_counter() - start)
 
 
