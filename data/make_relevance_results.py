@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from einops import rearrange
+from relevance_checks import DRAWS, book_keeping, several_draws
 from torch import Tensor
 from tqdm import tqdm
 
@@ -113,14 +114,18 @@ def main(arguments: list[str] | None = None, *, plan: Plan | None = None) -> int
         tnt, framework = tnt_of_pain(options.spatial), framework_of_pain()
         told = json.dumps([plan, model_digest(tnt), model_digest(framework), options.slow])
         folder = options.work / hashlib.sha256(told.encode()).hexdigest()[:12]
-        kept = Kept(folder, pieces=5 * len(METHODS) + 22)
+        kept = Kept(folder, pieces=5 * len(METHODS) + 26 + len(DRAWS))
         clips = draw_clips(plan, kept)
         quick = tnt if options.slow else in_half_precision(tnt_of_pain(options.spatial))
         figures = {
             "pictures": about_pictures(tnt, clips),
             **grade_space(plan, kept, tnt, quick, clips),
-            "time": grade_time(plan, kept, framework, clips),
         }
+        features = encoded(plan, kept, framework, clips)
+        figures["book-keeping"] = book_keeping(
+            kept, tnt, clips.images, framework.temporal, features
+        )
+        figures["time"] = grade_time(plan, kept, framework, clips, features)
         kept.bar.close()
     except PainLabError as error:
         print(f"make_relevance_results: {error}", file=sys.stderr)
@@ -128,7 +133,7 @@ def main(arguments: list[str] | None = None, *, plan: Plan | None = None) -> int
     config = plan._asdict() | {
         "level": LEVEL, "explained": "pain", "spatial": model_digest(tnt),
         "temporal": model_digest(framework), "tnt": config_to_dict(tnt.config),
-        "curves_in": "float32" if options.slow else "bfloat16",
+        "curves_in": "float32" if options.slow else "bfloat16", "draws": DRAWS,
     }  # fmt: skip
     path = options.results / "relevance.json"
     write_result(path, figures, config=config, seconds=kept.seconds)
@@ -283,8 +288,11 @@ def grade_space(plan: Plan, kept: Kept, tnt, quick, clips: Clips) -> dict:
         for key, by_chance in chance.items():
             methods[name][f"{key}, times chance"] = figure(own[key], people, against=own[by_chance])
         methods[name]["seconds a map"] = seconds.get(name)
+    samples = {name: len(g["randomisation"]) for name, g in grades.items() if name in METHODS}
     return {
         "methods": methods,
+        "samples": {"pictures": len(people), "randomisation": samples, "cascade": plan.cascaded},
+        "drawn anew": several_draws(kept, tnt, clips, maps, sub_patches=r),
         "chefer against": compared(grades, people),
         "curves": {"shares": np.linspace(0, 1, plan.steps + 1).tolist(), "methods": curves},
         "by strength": by_strength(maps, clips),
@@ -337,8 +345,8 @@ def cascade(plan: Plan, kept: Kept, tnt, clips: Clips, maps: Tensor, r: int) -> 
     return found
 
 
-def grade_time(plan: Plan, kept: Kept, framework, clips: Clips) -> dict:
-    """The share of relevance on frames above half of the peak, through the whole framework."""
+def encoded(plan: Plan, kept: Kept, framework, clips: Clips) -> Tensor:
+    """The features of all frames, as the framework makes them."""
     inputs = rearrange(clips.faces, "b k height width c -> (b k) height width c")
 
     @torch.no_grad()
@@ -346,7 +354,11 @@ def grade_time(plan: Plan, kept: Kept, framework, clips: Clips) -> dict:
         parts = [framework.spatial(frames_to_tensor(part)).numpy() for part in inputs.split(35)]
         return {"features": np.concatenate(parts).reshape(len(clips.faces), plan.frames, -1)}
 
-    features = torch.from_numpy(kept.get("features", encode)["features"])
+    return torch.from_numpy(kept.get("features", encode)["features"])
+
+
+def grade_time(plan: Plan, kept: Kept, framework, clips: Clips, features: Tensor) -> dict:
+    """The share of relevance on frames above half of the peak, through the whole framework."""
     with torch.no_grad():
         pain = framework.temporal(features).softmax(1)[:, PAIN]
     targets = torch.full((len(features),), PAIN)
@@ -369,7 +381,8 @@ def grade_time(plan: Plan, kept: Kept, framework, clips: Clips) -> dict:
 
         own[method] = torch.from_numpy(kept.get(f"time {method}", through_all)["temporal"])
         places[method] = few
-    methods = {}
+    methods, against = {}, {}
+    chefer = temporal_share(own["chefer"], clips.intensity)[0].numpy().astype(float)
     for name, temporal in own.items():
         both = temporal_share(temporal, clips.intensity[places[name]])
         share, span = (x.numpy().astype(float) for x in both)
@@ -381,12 +394,17 @@ def grade_time(plan: Plan, kept: Kept, framework, clips: Clips) -> dict:
             "difference": figure(share - span, who),
             "times chance": figure(share, who, against=span),
         }
+        if name != "chefer":  # on the same clips
+            against[name] = {
+                "clips": len(who),
+                "share, difference": figure(chefer[places[name]] - share, who),
+            }
     other = randomised(framework.temporal, seed=1)
     for name in ATTENTION_METHODS:
         anew = relevance_of_frames(other, features, targets, method=name)
         methods[name]["randomisation"] = figure(rank_correlation(own[name], anew), clips.people)
     return {"probability of pain": figure(pain.numpy().astype(float), clips.people),
-            "methods": methods}  # fmt: skip
+            "methods": methods, "chefer against": against}  # fmt: skip
 
 
 if __name__ == "__main__":
