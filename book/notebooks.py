@@ -20,12 +20,23 @@ sys.path.insert(0, str(BOOK))
 from labels import Labels, is_notebook  # noqa: E402  (the path above leads to them)
 from translate import Source, TranslationError, translate  # noqa: E402
 
+# Clones under another name than painlab: a folder of that name would be taken for the package.
 INSTALL = """\
-# Where painlab is not installed yet (on Colab, say), this installs it; elsewhere it does nothing.
+# Where this notebook lies alone (on Colab, say), this fetches the book's data, and where painlab is
+# not installed, painlab and what the chapters need. A torch that is there stays as it is.
+# Elsewhere it does nothing.
 import importlib.util
+from importlib.metadata import version
+from pathlib import Path
 
+if not Path("../data/results").is_dir():
+    if not Path("painlab-book").is_dir():
+        !git clone --quiet --depth 1 {url} painlab-book
+    %cd -q painlab-book/book
 if importlib.util.find_spec("painlab") is None:
-    %pip install --quiet "painlab[book] @ git+{url}"
+    there = [name for name in ("torch", "torchvision") if importlib.util.find_spec(name)]
+    Path("../kept.txt").write_text("".join(f"{{name}}=={{version(name)}}\\n" for name in there))
+    %pip install --quiet --constraint ../kept.txt "..[notebooks]"
 """
 
 
