@@ -157,10 +157,6 @@ def write_video(
         reproducible: the same frames give the same bytes, in any process and on any number of
             cores: one thread encodes, and the file is some 5 % larger.
 
-    Raises:
-        VideoError: bad arguments, a folder that does not exist, frames of another size than the
-            first, no frame at all, or a disk that refuses the data.
-
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -168,6 +164,10 @@ def write_video(
         ...     write_video(path, np.zeros((10, 48, 64, 3), np.uint8), fps=25)
         ...     path.exists()
         True
+
+    Raises:
+        VideoError: bad arguments, a folder that does not exist, frames of another size than the
+            first, no frame at all, or a disk that refuses the data.
     """
     with VideoWriter(path, fps=fps, reproducible=reproducible) as writer:
         for part in [frames] if isinstance(frames, np.ndarray) else frames:

@@ -82,10 +82,6 @@ def check_split(train: Iterable[Sample], test: Iterable[Sample]) -> None:
         train: the clips to learn from.
         test: the clips to be tested on.
 
-    Raises:
-        DataError: a subject on both sides, under one spelling or two, or the same film under two
-            subjects.
-
     Example:
         >>> import painlab as pl
         >>> anna, ben = (Sample(who, 0, None, "a") for who in ("Anna", "Ben"))
@@ -95,6 +91,10 @@ def check_split(train: Iterable[Sample], test: Iterable[Sample]) -> None:
         ... except pl.PainLabError as error:
         ...     print(str(error).partition(";")[0])
         1 of the tested subjects are trained on as well (Ben)
+
+    Raises:
+        DataError: a subject on both sides, under one spelling or two, or the same film under two
+            subjects.
     """
     train, test = list(train), list(test)
     trained = {subject_key(sample.subject) for sample in train}

@@ -1,11 +1,12 @@
 """The rendered pages as files: complete, readable offline, every link leading somewhere."""
 
 import re
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import pages_of_the_book
+from conftest import ROOT, pages_of_the_book
 from painlab_access import mend
 from sphinx.util.inventory import InventoryFile
 
@@ -152,3 +153,14 @@ def test_names_are_mended():
     )
     assert mend('<div class="citation" role="doc-biblioentry">').endswith('role="listitem">')
     assert mend(mend(page)) == mend(page)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_can_be_downloaded_as_text_and_as_notebook(page, soup, rendered):
+    """Byte for byte what lies in the repository."""
+    beside = [path for path in (ROOT / f"{page}.md", ROOT / f"{page}.ipynb") if path.exists()]
+    links = soup(page).select(".dropdown-download-buttons a[href]")
+    given = {Path(link["href"]).name: rendered / "book" / link["href"] for link in links}
+    assert given.keys() == {path.name for path in beside}
+    for path in beside:
+        assert given[path.name].read_bytes() == path.read_bytes(), path.name
