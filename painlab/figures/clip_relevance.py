@@ -29,10 +29,10 @@ class ClipRelevance:
                 f"not {frames.dtype} {frames.shape}."
             )
         self.frames: UInt8[np.ndarray, "k height width c"] = frames
-        self.times = _numbers(times, k, "times")
-        self.intensity = _numbers(intensity, k, "intensity")
+        self.times = as_many(times, k, "times")
+        self.intensity = as_many(intensity, k, "intensity")
         self.found: Bool[np.ndarray, "k"] = (
-            np.ones(k, bool) if found is None else _numbers(found, k, "found") > 0
+            np.ones(k, bool) if found is None else as_many(found, k, "found") > 0
         )
         if len(frames) != k:
             raise ShapeError(f"{len(frames)} frames do not fit a relevance of {k} frames.")
@@ -85,7 +85,8 @@ class ClipRelevance:
         return there[calm[-1] if len(calm) else 0 : apex + 1]
 
 
-def _numbers(values, k: int, name: str) -> Float[np.ndarray, "k"] | None:
+def as_many(values, k: int, name: str) -> Float[np.ndarray, "k"] | None:
+    """Numbers of the frames as an array of k, or None; other numbers of them are a `ShapeError`."""
     if values is None:
         return None
     if isinstance(values, Tensor):

@@ -6,7 +6,7 @@ from textwrap import wrap
 import numpy as np
 
 from painlab.explain import Relevance
-from painlab.figures.clip_relevance import ClipRelevance
+from painlab.figures.clip_relevance import ClipRelevance, as_many
 from painlab.figures.overlay import colour_scale, lay_over, map_of_clip
 from painlab.figures.slider import FrameSlider, frame_slider
 from painlab.figures.style import COLOURS, INK, new_figure
@@ -31,6 +31,7 @@ def relevance_figure(
     shown: int | Iterable = 6,
     level: str = "spatial",
     scale: str = "clip",
+    pain: Iterable | None = None,
     title: str | None = None,
     note: str | None = None,
 ):
@@ -49,6 +50,8 @@ def relevance_figure(
             else over the whole clip, the frame of the greatest relevance among them.
         level: "spatial" for maps of patches, "fine" for maps of sub-patches.
         scale: the colours' scale is that of the "clip" or of each "frame".
+        pain: (k,), the probability of pain that the model gives each frame. It is drawn in place of
+            the relevance of the frames, which is flat where each was explained by itself.
         title: above the pictures.
         note: below the curve, such as the notice about the model's weights.
 
@@ -81,7 +84,8 @@ def relevance_figure(
         _draw_picture(axes[f"map{i}"], lay_over(face, maps[frame]))
     rows, cols = maps.shape[1:]
     _draw_scale(axes["scale"], scale=scale, rows=rows, cols=cols)
-    _draw_curve(axes["curve"], given, chosen)
+    said = as_many(pain, len(given.frames), "pain")
+    _draw_curve(axes["curve"], given, chosen, pain=said)
     if above:
         figure.suptitle("\n".join(above), fontsize=12, x=0.01, ha="left")
     if lines:
@@ -203,13 +207,13 @@ def _draw_scale(ax, *, scale: str, rows: int, cols: int) -> None:
     ax.spines[:].set_visible(False)
 
 
-def _draw_curve(ax, given: ClipRelevance, chosen: Sequence[int]) -> None:
-    """Relevance of the frames, in units of an even share; behind it the true intensity."""
+def _draw_curve(ax, given: ClipRelevance, chosen: Sequence[int], *, pain=None) -> None:
+    """Relevance of the frames, in units of an even share, or pain; behind it the true intensity."""
     x = given.places
-    shares = np.where(given.found, given.shares, np.nan)
-    most = max(1.0, float(given.shares.max()))
+    shares = np.where(given.found, given.shares if pain is None else pain, np.nan)
+    most = max(1.0, float(given.shares.max())) if pain is None else 1.0
     dot = "o" if len(x) == 1 else None  # a line of one point is none
-    ax.axhline(1, color=INK, linewidth=1, linestyle=":")
+    ax.axhline(1 if pain is None else 0.5, color=INK, linewidth=1, linestyle=":")
     ax.plot(x, shares, color=COLOURS["blue"], marker=dot)
     if len(chosen):
         ax.plot(
@@ -221,7 +225,8 @@ def _draw_curve(ax, given: ClipRelevance, chosen: Sequence[int]) -> None:
             clip_on=False,
         )
     ax.set_ylim(0, 1.08 * most)
-    ax.set_ylabel("relevance\n(even share = 1)", fontsize=11)
+    told = "relevance\n(even share = 1)" if pain is None else "probability\nof pain"
+    ax.set_ylabel(told, fontsize=11)
     ax.set_xlabel("frame" if given.times is None else "seconds", fontsize=11)
     if len(x) > 1:
         ax.set_xlim(x.min(), x.max())

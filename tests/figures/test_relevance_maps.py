@@ -143,6 +143,17 @@ def test_the_figure_holds_faces_maps_and_the_curve(faces, found, truth, tensor):
         assert figure.axes[0].get_title() == "0"
 
 
+def test_the_curve_is_of_pain_where_that_is_given(faces, found):
+    said = np.linspace(0.1, 0.9, K)
+    curve = relevance_figure(faces, found, pain=torch.from_numpy(said)).axes[-1]
+    np.testing.assert_allclose(curve.lines[1].get_ydata(), said)
+    assert curve.get_ylim()[1] == pytest.approx(1.08)
+    assert "pain" in curve.get_ylabel()
+    assert "relevance" not in curve.get_ylabel()
+    with pytest.raises(ShapeError, match="pain must be one number for each"):
+        relevance_figure(faces, found, pain=said[1:])
+
+
 def test_nothing_in_a_figure_leaves_it(faces, found):
     """Letters of titles, notes and axes lie inside the picture, and no two titles over another."""
     title = "a_rather_long_name_of_a_video.mp4, 12.08 to 17.68 s: very severe, by a method's name"
