@@ -203,7 +203,7 @@ class TestTooMuch:
         assert result.missing == ()
         assert result.sample_names == whole.sample_names
         np.testing.assert_allclose(result.logits, whole.logits, rtol=1e-3, atol=1e-4)
-        assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
+        assert sorted(p.name for p in (tmp_path / "run").glob("[!l]*")) == [  # locks may stay
             "folds-000-001.json", "folds-002-002.json", "folds-003-004.json", "run.json",
         ]  # fmt: skip
 
