@@ -13,7 +13,8 @@ from painlab.explain.conservation import (
     shares_below_latents,
     sums_between_blocks,
 )
-from painlab.explain.grading import draw_maps, of_patches, upsampled
+from painlab.explain.grading import draw_maps, of_patches
+from painlab.explain.maps import upsampled
 from painlab.explain.over_people import mean_over_people
 from painlab.explain.randomise import randomised, rank_correlation
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from painlab.cli_extract import rendered_clips
 from painlab.cli_jobs import JOBS_STAY, add_job_options, cluster_of, refuse_beside_jobs
-from painlab.cli_training import add_training_options, training_settings
+from painlab.cli_training import TASK_NAMES, add_training_options, training_settings
 
 HELP = "train and test a model a subject, each without that subject (the paper's Table II)"
-TASK_NAMES = ("NP-P1", "NP-P2", "NP-P3", "NP-P4", "MC")
 
 
 def add_loso(commands) -> None:

@@ -7,10 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from painlab.cli_training import add_training_options, training_settings
+from painlab.cli_training import TASK_NAMES, add_training_options, training_settings
 
 HELP = "train one model on all subjects of a data set, for painlab predict --weights"
-TASK_NAMES = ("NP-P1", "NP-P2", "NP-P3", "NP-P4", "MC")
 
 
 def add_train(commands) -> None:

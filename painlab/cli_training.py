@@ -1,5 +1,7 @@
 """The options of a training, which ``painlab loso`` and ``painlab train`` share."""
 
+TASK_NAMES = ("NP-P1", "NP-P2", "NP-P3", "NP-P4", "MC")
+
 
 def add_training_options(command) -> None:
     """Add them to the command."""

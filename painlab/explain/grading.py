@@ -14,7 +14,7 @@ from torch import Tensor
 from painlab.errors import DataError
 from painlab.explain.against_truth import TOLERANCE, moved_share, pointing_game, widened
 from painlab.explain.faithfulness import removal_curve
-from painlab.explain.maps import proportions
+from painlab.explain.maps import proportions, upsampled
 from painlab.explain.methods import relevance
 from painlab.explain.randomise import randomised, rank_correlation
 from painlab.spatial.tnt import TNT
@@ -177,9 +177,3 @@ def of_patches(
     """Sub-patches summed up to patches."""
     r = sub_patches
     return reduce(fine, "b (rows r1) (cols r2) -> b rows cols", "sum", r1=r, r2=r)
-
-
-def upsampled(maps: Float[Tensor, "b rows cols"], size: int) -> Float[Tensor, "b height width"]:
-    """Maps at every pixel of square pictures, each value shared among the pixels it covers."""
-    side = size // maps.shape[-1]
-    return maps.repeat_interleave(side, dim=-1).repeat_interleave(side, dim=-2) / side**2

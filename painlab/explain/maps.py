@@ -98,14 +98,23 @@ class Relevance:
         Raises:
             ShapeError: for a size that is no multiple of the map's.
         """
-        side, rest = divmod(size, self.fine.shape[-1])
-        if side < 1 or rest:
-            raise ShapeError(f"size {size}: give a multiple of the map's {self.fine.shape[-1]}.")
-        return self.fine.repeat_interleave(side, dim=-1).repeat_interleave(side, dim=-2) / side**2
+        return upsampled(self.fine, size)
 
     def __repr__(self) -> str:
         b, k, rows, cols = self.spatial.shape
         return f"Relevance({self.method}: {b} clips of {k} frames, {rows}×{cols} patches each)"
+
+
+def upsampled(maps: Float[Tensor, "..."], size: int) -> Float[Tensor, "..."]:
+    """Maps (... rows cols) at every pixel of square pictures, each value shared among its pixels.
+
+    Raises:
+        ShapeError: for a size that is no multiple of the maps'.
+    """
+    side, rest = divmod(size, maps.shape[-1])
+    if side < 1 or rest:
+        raise ShapeError(f"size {size}: give a multiple of the map's {maps.shape[-1]}.")
+    return maps.repeat_interleave(side, dim=-1).repeat_interleave(side, dim=-2) / side**2
 
 
 def proportions(x: Float[Tensor, "..."], *, axes: int = 1) -> Float[Tensor, "..."]:

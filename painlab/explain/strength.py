@@ -14,8 +14,8 @@ from einops import reduce
 from torch import Tensor
 
 from painlab.explain.against_truth import moved_share
-from painlab.explain.grading import mean_of_others, upsampled
-from painlab.explain.maps import proportions
+from painlab.explain.grading import mean_of_others
+from painlab.explain.maps import proportions, upsampled
 from painlab.explain.over_people import Figure, mean_over_people
 from painlab.typing import Bool, Float, UInt8
 
