@@ -210,6 +210,8 @@ def loso(
         say(f"{name}, {result.logits.shape} at stride {stride}\n{result.report()}\n")
     result.save(folder / "result.json")
     add(options, "loso", told(result), name, f"stride {stride}", task)
+    if (name, stride) == ("pre-trained", 1):
+        add(options, "answers", answers(result), task)
     compare(options, plan, result, name, task, stride)
     return result
 
@@ -233,6 +235,13 @@ def told(result: LosoResult) -> dict:
         "seconds": result.about["seconds"],
         "frames": result.about["temporal"]["frames"],
     }
+
+
+def answers(result: LosoResult) -> dict[str, list[float]]:
+    """What the person's own fold gave each clip: a probability for each class of the task."""
+    chances = torch.from_numpy(result.logits).softmax(-1).tolist()
+    pairs = zip(result.sample_names, chances, strict=True)
+    return {name: [round(chance, 4) for chance in of] for name, of in pairs}
 
 
 def compare(options, plan: Plan, result: LosoResult, name: str, task: str, stride: int) -> None:

@@ -157,7 +157,7 @@ def _drawn(options, store):
 
 
 def _oracle(data, results) -> dict[str, float]:
-    """What can be known of the clips, by task."""
+    """How far the true action curves take two classifiers, by task."""
     from painlab.datasets.synthpain.oracle import oracle_of
     from painlab.datasets.tasks import TASKS
 

@@ -65,6 +65,20 @@ def fit_network(
     return model.eval()
 
 
+def learn_on_features(
+    build: Callable[[], nn.Module],
+    values: Float[Tensor, "b k d"],
+    labels: Int[Tensor, "b"],
+    *,
+    config: TrainingConfig,
+    seed: int,
+) -> Answer:
+    """Train a network on clips' features, standardised by these clips alone: `fit_network`."""
+    scaled = standardiser(values)
+    model = fit_network(build, scaled(values), labels, config=config, seed=seed)
+    return answers_of(model, scaled)
+
+
 def answers_of(model: nn.Module, prepare: Callable[[Tensor], Tensor] = lambda x: x) -> Answer:
     """What a trained network says of clips, some at a time; ``prepare`` makes its input."""
 

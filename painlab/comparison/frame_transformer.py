@@ -9,7 +9,7 @@ import torch
 from einops import reduce
 from torch import Tensor, nn
 
-from painlab.comparison.fitting import answers_of, fit_network, standardiser
+from painlab.comparison.fitting import learn_on_features
 from painlab.comparison.leave_one_out import Answer
 from painlab.config import TrainingConfig
 from painlab.typing import Float, Int
@@ -69,12 +69,10 @@ class FrameTransformer:
         seed: int,
     ) -> Answer:
         """Train a transformer on these clips' features, standardised by these clips alone."""
-        scaled = standardiser(values)
-        model = fit_network(
+        return learn_on_features(
             lambda: self.network(frames=values.shape[1], dim=values.shape[2], classes=classes),
-            scaled(values), labels, config=self.config, seed=seed,
+            values, labels, config=self.config, seed=seed,
         )  # fmt: skip
-        return answers_of(model, scaled)
 
     def network(self, *, frames: int, dim: int, classes: int) -> TransformerClassifier:
         """The network, untrained."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from einops import reduce
 from torch import Tensor, nn
 
-from painlab.comparison.fitting import answers_of, fit_network, standardiser
+from painlab.comparison.fitting import learn_on_features
 from painlab.comparison.leave_one_out import Answer
 from painlab.config import TrainingConfig
 from painlab.typing import Float, Int
@@ -54,12 +54,10 @@ class FrameLSTM:
         seed: int,
     ) -> Answer:
         """Train an LSTM on these clips' features, standardised by these clips alone."""
-        scaled = standardiser(values)
-        model = fit_network(
+        return learn_on_features(
             lambda: self.network(dim=values.shape[-1], classes=classes),
-            scaled(values), labels, config=self.config, seed=seed,
+            values, labels, config=self.config, seed=seed,
         )  # fmt: skip
-        return answers_of(model, scaled)
 
     def network(self, *, dim: int, classes: int) -> LSTMClassifier:
         """The network, untrained."""

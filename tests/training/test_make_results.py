@@ -61,6 +61,15 @@ def test_what_is_there_keeps_its_date(script, made):
     assert result(work)["figures"]["seconds of features"]["pre-trained"] > 0
 
 
+def test_the_answer_to_every_clip_is_kept(made):
+    figures = result(made[0])["figures"]
+    told, answers = figures["loso"]["pre-trained"]["stride 1"]["NP-P4"], figures["answers"]["NP-P4"]
+    assert len(answers) == told["clips"]
+    assert all(abs(sum(chances) - 1) < 1e-3 for chances in answers.values())
+    right = sum((of[1] > of[0]) == ("-PA4-" in name) for name, of in answers.items())
+    assert right == pytest.approx(told["metrics"]["accuracy"] * len(answers))
+
+
 def test_every_preset_can_be_planned(script):
     assert set(script.PLANS) == {"tiny", "small", "full"}
     full = script.PLANS["full"]

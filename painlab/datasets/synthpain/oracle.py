@@ -1,4 +1,4 @@
-"""What can be known of pain from the true action curves: the score that a model can hope for.
+"""What two classifiers make of the true action curves: a mark to hold a model's score against.
 
 The oracle sees what no camera sees, every action of every frame without error, but not which of
 them pain made. It learns from peak, mean and area of each action and of their sum, under the same
