@@ -39,7 +39,7 @@ def fit_five_points(points: Float[np.ndarray, "k 5 2"]) -> Float[np.ndarray, "k 
     A perspective-n-point problem, solved for all frames at once by Gauss-Newton steps. What is
     minimised is ``sum_j |(p_j - seen_j) / spread_j|² + (yaw / 30°)² + (pitch / 10°)²``: the most
     probable head, given how much faces and poses differ. Five points say much about yaw and
-    roll and little about pitch, of which about a quarter is lost.
+    roll and little about pitch, of which about three tenths are lost.
     """
     template = load_template()
     across, down = points[:, 1] - points[:, 0], (points[:, 3:].mean(1) - points[:, :2].mean(1))

@@ -121,7 +121,7 @@ def draw_answer(ax, result, *, shown: bool) -> None:
     ax.set(xlim=(-0.6, classes - 0.4), ylim=(0, 1))
     ax.set_title("7 class probabilities", fontsize=10)
     ax.text(classes - 0.42, 1 / classes + 0.02, "a guess", ha="right", va="bottom", fontsize=8)
-    ax.set_xlabel(result.note, fontsize=9)
+    ax.set_xlabel(result.note, fontsize=8)
     ax.set_xticks(range(classes), names, fontsize=8.5)
     ax.set_yticks([0, 1], ["0", "1"], fontsize=8.5)
 

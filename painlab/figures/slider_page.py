@@ -9,8 +9,10 @@ PAGE = Template("""<figure class="pl-slider" id="$id" aria-label="$alt">
 .pl-slider .pl-frame img, .pl-slider .pl-frame svg {
   display: block; max-width: 100%; height: auto; margin: 0;
 }
-.pl-slider .pl-controls { display: flex; align-items: center; gap: .75em; margin-top: .5em; }
-.pl-slider input { flex: 1 1 8em; min-width: 4em; height: 1.75em; accent-color: #0072B2; }
+.pl-slider .pl-controls {
+  display: flex; flex-wrap: wrap; align-items: center; gap: 0 .75em; margin-top: .5em;
+}
+.pl-slider input { flex: 1 1 9em; min-width: 9em; height: 1.75em; accent-color: #0072B2; }
 .pl-slider button {
   flex: none; width: 2.5em; height: 2.25em; border: 1px solid currentColor; border-radius: .4em;
   background: none; color: inherit; cursor: pointer; line-height: 1;
@@ -19,7 +21,7 @@ PAGE = Template("""<figure class="pl-slider" id="$id" aria-label="$alt">
 .pl-slider button path { fill: currentColor; }
 .pl-slider .pl-curves { margin-top: .5em; }
 .pl-slider .pl-curves svg { display: block; max-width: 100%; height: auto; }
-.pl-slider output { flex: none; max-width: 50%; font-variant-numeric: tabular-nums; }
+.pl-slider output { flex: none; max-width: 100%; font-variant-numeric: tabular-nums; }
 </style>
 <div class="pl-stage">$frames</div>$curves
 <div class="pl-controls" style="max-width:${width}px">
