@@ -10,7 +10,13 @@ from pathlib import Path
 
 from painlab.cli_extract import rendered_clips
 from painlab.cli_jobs import JOBS_STAY, add_job_options, cluster_of, refuse_beside_jobs
-from painlab.cli_training import TASK_NAMES, add_training_options, training_settings
+from painlab.cli_training import (
+    TASK_NAMES,
+    add_store,
+    add_training_options,
+    add_ways,
+    training_settings,
+)
 
 HELP = "train and test a model a subject, each without that subject (the paper's Table II)"
 
@@ -25,9 +31,7 @@ def add_loso(commands) -> None:
         "is given again, and ends with the same numbers.",
     )
     command.set_defaults(run=_loso, stays="what was trained stays in {out}")
-    command.add_argument(
-        "store", metavar="STORE", type=Path, help="features: a folder that painlab extract wrote"
-    )
+    add_store(command)
     command.add_argument(
         "--task", choices=(*TASK_NAMES, "all"), default="all",
         help="no pain against one level (NP-P1 to NP-P4), all five levels (MC), or all five "
@@ -53,16 +57,14 @@ def add_loso(commands) -> None:
     command.add_argument(
         "--oracle", metavar="synthpain:...",
         help="where the store is of rendered faces, which ones (as painlab extract was told): also "
-        "tell what can be known of these clips from the true movements",
+        "tell how far two classifiers come that are given the true movements",
     )  # fmt: skip
     command.add_argument(
         "--keep-models", action="store_true", help="also keep the trained model of each fold"
     )
     command.add_argument("--checkpoint-seconds", type=float, default=60.0, help=argparse.SUPPRESS)
-    command.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one by default")
     add_job_options(command)
-    command.add_argument("--json", action="store_true", help="print JSON for programs")
-    command.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
+    add_ways(command)
 
 
 def _loso(options) -> None:

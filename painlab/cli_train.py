@@ -7,7 +7,13 @@ import json
 import sys
 from pathlib import Path
 
-from painlab.cli_training import TASK_NAMES, add_training_options, training_settings
+from painlab.cli_training import (
+    TASK_NAMES,
+    add_store,
+    add_training_options,
+    add_ways,
+    training_settings,
+)
 
 HELP = "train one model on all subjects of a data set, for painlab predict --weights"
 
@@ -22,9 +28,7 @@ def add_train(commands) -> None:
         "killed goes on where it was when the same command is given again.",
     )
     command.set_defaults(run=_train, stays="what was learned stays beside {weights}")
-    command.add_argument(
-        "store", metavar="STORE", type=Path, help="features: a folder that painlab extract wrote"
-    )
+    add_store(command)
     command.add_argument(
         "weights", metavar="OUT.safetensors", type=Path, help="the weights file to write"
     )
@@ -47,9 +51,7 @@ def add_train(commands) -> None:
         "--leave-out", metavar="FILE", type=Path,
         help="a text file of subjects not to learn from, one name a line",
     )  # fmt: skip
-    command.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one by default")
-    command.add_argument("--json", action="store_true", help="print JSON for programs")
-    command.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
+    add_ways(command)
 
 
 def _train(options) -> None:

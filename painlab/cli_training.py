@@ -1,6 +1,22 @@
 """The options of a training, which ``painlab loso`` and ``painlab train`` share."""
 
+from pathlib import Path
+
 TASK_NAMES = ("NP-P1", "NP-P2", "NP-P3", "NP-P4", "MC")
+
+
+def add_store(command) -> None:
+    """Add the features that are learned from."""
+    command.add_argument(
+        "store", metavar="STORE", type=Path, help="features: a folder that painlab extract wrote"
+    )
+
+
+def add_ways(command) -> None:
+    """Add where it is computed, and what is printed."""
+    command.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one by default")
+    command.add_argument("--json", action="store_true", help="print JSON for programs")
+    command.add_argument("--quiet", action="store_true", help="no progress bar and no remarks")
 
 
 def add_training_options(command) -> None:

@@ -1,6 +1,6 @@
 """Landmark distances, their speed and acceleration, statistics of a clip, and a random forest.
 
-After Werner et al., "Automatic pain assessment with facial activity descriptors" (2016).
+After Werner et al., "Automatic pain assessment with facial activity descriptors" (2017).
 """
 
 from dataclasses import dataclass

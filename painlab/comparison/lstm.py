@@ -65,7 +65,7 @@ class FrameLSTM:
 
 
 def lstm_flops(*, frames: int, dim: int, hidden: int) -> int:
-    """Operations of a bidirectional LSTM on one clip: four gates, two directions, 2 a multiply-add.
+    """Operations of a bidirectional LSTM on one clip: four maps, two directions, 2 a multiply-add.
 
     torch's counter does not look into torch's LSTM: of `LSTMClassifier` it counts the head alone.
     """

@@ -1,0 +1,144 @@
+"""Changes each exercise's solution in one place at a time, and says which checks do not notice.
+
+    python tests/soak/weaken_exercises.py 04_patches 12_frames
+
+What a reader writes is wrong in small ways: a sign, an axis, a bound. A check that accepts such an
+answer teaches it. Not every change makes an answer wrong (`<` and `<=` where nothing is equal), so
+the list is to be read, and fails nothing. Status 1 only where a solution itself is refused.
+"""
+
+import argparse
+import ast
+import copy
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[2]
+BOOK = ROOT / "book"
+sys.path.insert(0, str(ROOT / "tests" / "book"))
+
+from exercises import exercises  # noqa: E402  (the path above leads to it)
+
+VERDICT = re.compile(r'data-verdict="(\w+)"')
+MOST = 40  # changes of a solution
+SECONDS = 120  # of one cell: a changed loop may never end
+SWAPPED = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult, ast.Pow: ast.Mult, ast.MatMult: ast.Mult,
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.And: ast.Or, ast.Or: ast.And,
+}  # fmt: skip
+OTHER_NAMES = {
+    "min": "max", "max": "min", "argmin": "argmax", "argmax": "argmin", "mean": "sum",
+    "sum": "mean", "rows": "cols", "cols": "rows", "height": "width", "width": "height",
+}  # fmt: skip
+
+
+def changed(node: ast.AST) -> Iterator[str]:
+    """Changes one node in place, in each way there is; what was done, while it is so."""
+    if isinstance(node, (ast.BinOp, ast.BoolOp)) and type(node.op) in SWAPPED:
+        was, node.op = node.op, SWAPPED[type(node.op)]()
+        yield type(was).__name__
+        node.op = was
+    elif isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPPED:
+        was, node.ops = node.ops, [SWAPPED[type(node.ops[0])](), *node.ops[1:]]
+        yield type(was[0]).__name__
+        node.ops = was
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        was, node.op = node.op, ast.UAdd()
+        yield "minus"
+        node.op = was
+    elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        node.value = not node.value
+        yield "bool"
+        node.value = not node.value
+    elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        was = node.value
+        for node.value in (was + 1, 0) if was else (1,):
+            yield f"{was} to {node.value}"
+        node.value = was
+    elif isinstance(node, ast.Attribute) and node.attr in OTHER_NAMES:
+        was, node.attr = node.attr, OTHER_NAMES[node.attr]
+        yield was
+        node.attr = was
+    elif isinstance(node, ast.Name) and node.id in OTHER_NAMES:
+        was, node.id = node.id, OTHER_NAMES[node.id]
+        yield was
+        node.id = was
+
+
+def mutants(solution: str) -> list[tuple[str, str]]:
+    """What was changed, and the whole code with that one change."""
+    tree = ast.parse(solution)
+    found = []
+    for node in ast.walk(tree):
+        for what in changed(node):
+            code = ast.unparse(copy.deepcopy(tree))
+            line = getattr(node, "lineno", 0)
+            found.append((f"{what}, line {line}: {ast.unparse(node)[:70]}", code))
+    step = max(1, -(-len(found) // MOST))
+    return found[::step]
+
+
+def survivors(page: Path) -> tuple[list[str], list[str]]:
+    """Changes that a check takes for right, and solutions that it refuses."""
+    cells = jupytext.read(page, fmt="md:myst").cells
+    found = exercises(cells)
+    by_check = {exercise.check: exercise for exercise in found}
+    starters = {exercise.starter for exercise in found}
+    run, tried = [], []
+    for number, cell in enumerate(cells[: max(by_check) + 1]):
+        if cell.cell_type != "code" or number in starters:
+            continue
+        if number not in by_check:
+            run.append(nbformat.v4.new_code_cell(cell.source))
+            continue
+        exercise = by_check[number]
+        for what, code in [*mutants(exercise.solution), ("", exercise.solution)]:
+            run += [nbformat.v4.new_code_cell(code), nbformat.v4.new_code_cell(cell.source)]
+            tried.append((exercise.label, what, len(run) - 2))
+    client = NotebookClient(
+        nbformat.v4.new_notebook(cells=run), timeout=SECONDS, interrupt_on_timeout=True,
+        allow_errors=True, kernel_name="python3", resources={"metadata": {"path": str(BOOK)}},
+    )  # fmt: skip
+    client.execute(env={**os.environ, "PAINLAB_STATIC": "1", "PYTHONPATH": str(ROOT)})
+    weak, refused = [], []
+    for label, what, number in tried:
+        defined = not any(o.output_type == "error" for o in run[number].outputs)
+        pages = [o.data.get("text/html", "") for o in run[number + 1].outputs if "data" in o]
+        right = defined and "right" in VERDICT.findall("".join(pages))
+        if what and right:
+            weak.append(f"{label}: {what}")
+        elif not what and not right:
+            refused.append(label)
+    print(f"{page.stem}: {len(tried) - len(found)} changes of {len(found)} solutions, "
+          f"{len(weak)} not noticed", flush=True)  # fmt: skip
+    return weak, refused
+
+
+def main() -> int:
+    """Show what no check notices; 1 if a solution is refused."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="as 05_attention; all chapters if none is given")
+    names = parser.parse_args().names
+    pages = [BOOK / f"{name}.md" for name in names] or sorted(BOOK.glob("[0-9][0-9]_*.md"))
+    failed = False
+    for page in pages:
+        weak, refused = survivors(page)
+        for line in weak:
+            print(f"  {line}")
+        for label in refused:
+            print(f"  {label}: THE SOLUTION IS REFUSED")
+        failed |= bool(refused)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
