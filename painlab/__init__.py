@@ -1,7 +1,7 @@
 """painlab: automatic pain estimation from videos with transformers, and the book that tells how.
 
 It implements Gkikas and Tsiknakis, "A Full Transformer-based Framework for Automatic Pain
-Estimation using Videos". Everything meant for use is here: ``import painlab as pl``.
+Estimation using Videos". What most uses need is here: ``import painlab as pl``.
 """
 
 __version__ = "0.1.0"

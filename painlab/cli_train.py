@@ -44,8 +44,7 @@ def add_train(commands) -> None:
     )  # fmt: skip
     command.add_argument(
         "--frames-per-second", metavar="X", type=float,
-        help="of the frames that are taken (default: those of the start, or what the strides "
-        "leave of 25)",
+        help="of the frames that are taken (default: what the strides leave of the films')",
     )  # fmt: skip
     command.add_argument(
         "--leave-out", metavar="FILE", type=Path,

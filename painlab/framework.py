@@ -197,7 +197,7 @@ def load_model(path_or_name: str | Path, *, device: str | torch.device = "cpu") 
         text that was kept beside its weights.
 
     Raises:
-        WeightsError: where the file is missing, damaged, no safetensors file, not painlab's, or
+        WeightsError: where the file is missing, damaged, not a safetensors file, not painlab's, or
             its tensors do not fit its configuration.
 
     Example:

@@ -142,7 +142,7 @@ def read_weights(path: str | Path) -> Weights:
                 f"{path} is a pickle file, which can run code when it is opened; "
                 "painlab reads safetensors only."
             ) from error
-        raise WeightsError(f"{path} is damaged or no safetensors file ({error}).") from error
+        raise WeightsError(f"{path} is damaged or not a safetensors file ({error}).") from error
     if "config" not in metadata:
         raise WeightsError(f"{path} is no weights file of painlab: it carries no configuration.")
     if metadata.pop("sha256", None) != digest(tensors, metadata):
@@ -215,7 +215,7 @@ def _model_of(path: Path, weights: Weights, makers: dict[type, Callable[..., nn.
 
 
 def _is_pickle(path: Path) -> bool:
-    """Whether a file that is no safetensors file begins as torch.save's do.
+    """Whether a file that is not a safetensors file begins as torch.save's do.
 
     A zip archive today, a bare pickle before version 1.6. A whole safetensors file may begin with
     the same bytes, which are the length of its header: ask only once it has been refused.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from painlab.datasets.duplicates import refuse_shared_clips
 from painlab.datasets.subjects import Subjects, choose_subjects, subject_key, two_spellings
-from painlab.datasets.tasks import Sample
+from painlab.datasets.tasks import Sample, counted
 from painlab.errors import DataError
 
 Split = tuple[list[Sample], list[Sample]]
@@ -90,7 +90,7 @@ def check_split(train: Iterable[Sample], test: Iterable[Sample]) -> None:
         ...     check_split(train=[anna, ben], test=[ben])
         ... except pl.PainLabError as error:
         ...     print(str(error).partition(";")[0])
-        1 of the tested subjects are trained on as well (Ben)
+        1 tested subject is trained on as well (Ben)
 
     Raises:
         DataError: a subject on both sides, under one spelling or two, or the same film under two
@@ -101,8 +101,9 @@ def check_split(train: Iterable[Sample], test: Iterable[Sample]) -> None:
     both = sorted({s.subject for s in test if subject_key(s.subject) in trained})
     if both:
         names = ", ".join(both[:3]) + (", ..." if len(both) > 3 else "")
+        tested = counted(len(both), "tested subject")
         raise DataError(
-            f"{len(both)} of the tested subjects are trained on as well ({names}); "
+            f"{tested} {'is' if len(both) == 1 else 'are'} trained on as well ({names}); "
             "split by subject, as leave_one_subject_out does."
         )
     _refuse_hidden_people(train + test)

@@ -13,7 +13,7 @@ from painlab.figures.style import COLOURS, INK, new_figure
 
 WIDE = 6.0  # inches: narrow, so that its letters are still read on a telephone
 SHOWN = 168  # pixels of a side in which faces are drawn: about twice as many as on the page
-SMOOTHED = "{rows} × {cols} a frame, smoothed"
+SMOOTHED = "{rows} × {cols}, smoothed"
 SCALED = {
     "clip": "One scale for the whole clip.",
     "frame": "Each frame has a scale of its own: colours of two frames cannot be compared.",

@@ -4,8 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from painlab._decoding import open_video, rate_of
 from painlab.alignment import FaceAligner, warp
 from painlab.alignment.warp_batch import warp_frames
+from painlab.datasets.synthpain.curves import frame_rate
 from painlab.datasets.synthpain.dataset import SynthPain
 from painlab.datasets.synthpain.render import Rendered, render_clip
 from painlab.datasets.tasks import Sample
@@ -48,6 +50,18 @@ def aligned_faces(
         clip = read_video(sample.path, stride=stride, max_frames=-(-frames // stride)).frames
     aligned = aligner(clip)
     return torch.from_numpy(aligned.frames).to(device), aligned.found
+
+
+def clip_rate(samples, sample: Sample) -> float:
+    """Frames a second of a clip, on average, before any stride.
+
+    Raises:
+        VideoError: a film that cannot be opened.
+    """
+    if sample.path is None:
+        return frame_rate(samples.settings.frames)
+    with open_video(sample.path) as (_, stream):
+        return float(rate_of(stream))
 
 
 def align_by_truth(

@@ -22,6 +22,7 @@ from painlab.training.task_data import check_classes, task_features, task_named
 from painlab.weights import model_digest
 
 BIOVID_FPS = 25.0
+ALIKE = 1.02  # rates that no one could tell apart
 
 
 def train_on_all(
@@ -58,8 +59,8 @@ def train_on_all(
         temporal: of an untrained model; frames, channels and classes are those of store and task.
         leave_out: subjects not to learn from: names, or a text file with one name a line.
         stride: how far apart the frames are that are taken of the store's.
-        frames_per_second: of the frames that are taken; if None those of the start, or without one
-            what the strides leave of BioVid's 25. `predict` brings a video to this rate.
+        frames_per_second: of the frames that are taken; if None what the stride leaves of those
+            that the store has noted. `predict` brings a video to this rate.
         about: further text to keep in the file, such as ``{"licence": "CC0"}``.
         checkpoint_seconds: from one checkpoint, beside the file, to the next.
         device: a GPU where there is one if None.
@@ -99,10 +100,9 @@ def train_on_all(
     sizes = sizes_for(features, task, temporal=temporal, start=begun)
     told = _spatial_of(store, spatial) if begun is None else _claims_of(begun)
     told |= _learned([features.samples[i] for i in rows], task, start=start, begun=begun)
-    if frames_per_second is not None:
-        told["frames_per_second"] = f"{frames_per_second:g}"
-    elif begun is None:
-        told["frames_per_second"] = f"{BIOVID_FPS / store.made_from['stride'] / stride:g}"
+    if frames_per_second is None:
+        frames_per_second = _rate_of(store, begun, stride, say)
+    told["frames_per_second"] = f"{frames_per_second:g}"
     told["aligner"] = json.dumps(store.made_from["aligner"])
 
     fold = Fold("everyone", torch.tensor(rows), torch.tensor([], dtype=torch.long))
@@ -158,9 +158,34 @@ def _spatial_of(store: FeatureStore, spatial: str | PathLike) -> dict[str, str]:
     return {"spatial": place_of(spatial), "spatial_digest": digest}
 
 
+def _rate_of(
+    store: FeatureStore, start: TemporalTransformer | None, stride: int, say: Callable[[str], None]
+) -> float:
+    """Frames a second of what is learned from; without a word of them, the start's or BioVid's."""
+    wanted = float(start.about.get("frames_per_second", 0)) if start is not None else 0.0
+    known = store.frames_per_second
+    if known is None:
+        rate = wanted or BIOVID_FPS / store.made_from["stride"] / stride
+        say(f"{store.root} does not tell the frames a second of its clips: taken to be {rate:g}.")
+        return rate
+    low, high = (rate / stride for rate in known)
+    rate = (low + high) / 2
+    if high > ALIKE * low:
+        say(
+            f"the clips of {store.root} have from {low:g} to {high:g} frames a second: {rate:g} is "
+            "kept with the model, which is right for none that is far from it."
+        )
+    elif wanted and not 1 / ALIKE < rate / wanted < ALIKE:
+        say(
+            f"the start was made for {wanted:g} frames a second, and {store.root} has {rate:g}: so "
+            "has what learns on from it."
+        )
+    return rate
+
+
 def _claims_of(start: TemporalTransformer) -> dict[str, str]:
     """What holds of a start and of what has learned on from it."""
-    kept = ("spatial", "spatial_digest", "frames_per_second")
+    kept = ("spatial", "spatial_digest")
     return {name: start.about[name] for name in kept if name in start.about}
 
 

@@ -18,7 +18,7 @@ from painlab.framework import FACES, load_model, model_digest
 from painlab.spatial.tnt import TNT
 from painlab.training.augment import augment_clip
 from painlab.training.batches import in_order
-from painlab.training.clip_faces import aligned_faces
+from painlab.training.clip_faces import aligned_faces, clip_rate
 from painlab.training.embeddings import network_features
 from painlab.training.recipe import has_bfloat16
 from painlab.training.shards import clip_with_source, shards_of
@@ -113,9 +113,10 @@ def extract_features(
 
     def faces(sample: Sample):
         try:
-            return aligned_faces(
+            seen = aligned_faces(
                 samples, sample, aligner, size=size, stride=stride, frames=frames, device=device
             )
+            return *seen, clip_rate(samples, sample)
         except VideoError as error:
             return error
 
@@ -138,7 +139,7 @@ def extract_features(
                     if isinstance(seen, VideoError):
                         broken.append(f"{sample.sample_name} ({seen})")
                         continue
-                    images, found = seen
+                    images, found, rate = seen
                     if not found.any():
                         say(f"{sample.sample_name} of {sample.subject}: no frame has a face.")
                     pictures = _views(sample, images, found, views=views, seed=seed)
@@ -150,7 +151,7 @@ def extract_features(
                             f"{sample.sample_name} of {sample.subject}: its features are not "
                             "numbers; the model's weights are damaged."
                         )
-                    made.append((clip, features, found))
+                    made.append((replace(clip, frames=len(found), fps=rate), features, found))
                 if made:
                     _put(begun, name, made)
                 if kept is not None:
@@ -262,5 +263,5 @@ def _put(store: FeatureStore, name: str, made) -> None:
     for i, (clip, of_clip, found) in enumerate(made):
         features[i, :, : len(found)] = of_clip
         mask[i, : len(found)] = torch.from_numpy(found)
-        clips.append(replace(clip, frames=len(found)))
+        clips.append(clip)
     store.put(name, clips, features=features, found=mask)

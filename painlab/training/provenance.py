@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 import painlab
+from painlab.datasets.tasks import counted
 from painlab.training.json_files import write_json
 
 PACKAGES = ("torch", "torchvision", "timm", "einops", "numpy", "av", "opencv-python-headless")
@@ -36,7 +37,8 @@ def device_name(device: str | torch.device) -> str:
     told = Path("/proc/cpuinfo")
     lines = told.read_text().splitlines() if told.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor()}, {torch.get_num_threads()} threads"
+    threads = counted(torch.get_num_threads(), "thread")
+    return f"{names[0] if names else platform.processor()}, {threads}"
 
 
 def write_result(

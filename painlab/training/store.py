@@ -22,13 +22,17 @@ INDEX = "index.json"
 
 @dataclass(frozen=True)
 class StoredClip:
-    """A clip of a store: whose, which level, its name, and a hash of what it was made from."""
+    """A clip of a store: whose, which level, its name, and a hash of what it was made from.
+
+    ``fps`` are the frames a second of its film, before any stride; None where nobody noted them.
+    """
 
     subject: str
     level: int
     sample_name: str
     source: str
     frames: int
+    fps: float | None = None
 
     @property
     def sample(self) -> Sample:
@@ -133,12 +137,21 @@ class FeatureStore:
         """All clips, by the names of their shards."""
         return tuple(clip for name in sorted(self._shards) for clip in self._shards[name][1])
 
+    @property
+    def frames_per_second(self) -> tuple[float, float] | None:
+        """Of the frames that are kept, the least and the most of all clips; None if not known."""
+        rates = [clip.fps for clip in self.clips]
+        if not rates or None in rates:
+            return None
+        stride = self.made_from.get("stride", 1)
+        return min(rates) / stride, max(rates) / stride
+
     def holds(self, name: str, clips: Sequence[StoredClip]) -> bool:
-        """Whether a shard is there, whole, and of these sources; its frames are not compared."""
+        """Whether a shard is there, whole, and of these sources, whatever was counted in them."""
         if name not in self._shards:
             return False
         digest, there = self._shards[name]
-        same = [_without_frames(clip) for clip in there] == [_without_frames(c) for c in clips]
+        same = [_without_counts(clip) for clip in there] == [_without_counts(c) for c in clips]
         path = self.root / name
         return same and path.is_file() and sha256_of(path) == digest
 
@@ -214,7 +227,7 @@ def _write_index(root: Path, made_from: dict, shards: dict) -> None:
     write_json(root / INDEX, {"painlab": __version__, "made_from": made_from, "shards": told})
 
 
-def _without_frames(clip: StoredClip) -> tuple:
+def _without_counts(clip: StoredClip) -> tuple:
     return clip.subject, clip.level, clip.sample_name, clip.source
 
 

@@ -116,11 +116,11 @@ def test_hold_out_refuses(subjects, words):
 @pytest.mark.parametrize("again", ["Anna", "anna", " Anna"])
 def test_a_split_of_ones_own_is_checked(again):
     train, test = clips_of("Anna", "Ben"), clips_of("Cem", again)
-    with pytest.raises(DataError, match=rf"1 of the tested subjects .*\({again}\)"):
+    with pytest.raises(DataError, match=rf"1 tested subject is .*\({again}\)"):
         check_split(train, test)
 
 
 def test_films_at_random_are_no_split_by_subject():
     samples = clips_of("Anna", "Ben", "Cem", "Dora")
-    with pytest.raises(DataError, match=r"4 of the tested subjects .*Anna, Ben, Cem, \.\.\."):
+    with pytest.raises(DataError, match=r"4 tested subjects are .*Anna, Ben, Cem, \.\.\."):
         check_split(samples[4:], samples[:4])

@@ -22,14 +22,17 @@ def planted_store(
     signal: float = 1.0,
     change: Callable | None = None,
     made_from: dict | None = None,
+    fps: tuple[float | None, ...] = (None,),
 ) -> FeatureStore:
     """A store whose clips say their level in channel 0 of the later frames.
 
-    ``change(subject_number, level, features (v k d), found (k,))`` may alter a clip in place.
+    ``fps`` are those of the people in turn. ``change(subject_number, level, features (v k d),
+    found (k,))`` may alter a clip in place.
     """
     store = FeatureStore.begin(root, made_from or {**MADE_FROM, "views": views})
     for who in range(people):
         clips, parts, shown = [], [], []
+        rate = fps[who % len(fps)]
         for level in levels:
             for trial in range(per_level):
                 generator = torch.Generator().manual_seed(10_000 * who + 100 * level + trial)
@@ -39,7 +42,7 @@ def planted_store(
                 if change is not None:
                     change(who, level, features, found)
                 name = f"{who:02d}-{level}-{trial}"
-                clips.append(StoredClip(f"person{who:02d}", level, name, "planted", frames))
+                clips.append(StoredClip(f"person{who:02d}", level, name, "planted", frames, rate))
                 parts.append(features)
                 shown.append(found)
         store.put(

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import painlab as pl
+from painlab.datasets.synthpain.curves import frame_rate
 from painlab.errors import DataError, PainLabError
 from painlab.framework import FACES, model_digest
 from painlab.training.clip_faces import aligned_faces
@@ -46,6 +47,7 @@ def test_the_features_are_those_of_the_frames(store, tnt, data):
     assert sorted(features.samples, key=str) == sorted(
         (replace(sample, path=None) for sample in data), key=str
     )
+    assert store.frames_per_second == (frame_rate(4), frame_rate(4))
     assert features.levels.tolist() == [sample.level for sample in features.samples]
     for sample, one in zip(features.samples, features.features, strict=True):
         images, _ = aligned_faces(
@@ -161,6 +163,7 @@ def test_films_of_a_list_with_a_broken_one(films, tnt, tmp_path):
     assert store.clips[0].source != sources[0]
     assert store.clips[1].source == sources[1]
     assert [clip.frames for clip in store.clips] == [3, 3, 2]
+    assert store.frames_per_second == (12.5, 12.5)  # of 25, every second frame
     assert store.load().features.shape == (3, 1, 3, TINY.dim)
 
 

@@ -162,6 +162,33 @@ def test_predict_takes_what_was_trained(tmp_path):
     assert "classes" not in pl.load_model(path).about
 
 
+def test_the_rate_of_the_films_goes_with_the_model(start, tmp_path):
+    heard = []
+
+    def rate(store, **given):
+        heard.clear()
+        path = tmp_path / "all.safetensors"
+        made = pl.train_on_all(
+            store, path, task="NP-P4", config=QUICK, start=start, say=heard.append, **given
+        )
+        return made.about["frames_per_second"]
+
+    store = planted_store(tmp_path / "one", people=2, fps=(12.5,))
+    assert store.frames_per_second == (12.5, 12.5)
+    assert FeatureStore(store.root).frames_per_second == (12.5, 12.5)
+    assert (rate(store, stride=2), heard) == ("6.25", [])
+    assert rate(store) == "12.5"
+    assert "made for 6.25 frames a second" in heard[0]
+    assert (rate(store, frames_per_second=7), heard) == ("7", [])
+    mixed = planted_store(tmp_path / "mixed", people=2, fps=(6.0, 12.0))
+    assert rate(mixed) == "9"
+    assert "from 6 to 12 frames a second" in heard[0]
+    unknown = planted_store(tmp_path / "unknown", people=2, fps=(6.0, None))
+    assert unknown.frames_per_second is None
+    assert rate(unknown) == "6.25"
+    assert "does not tell" in heard[0]
+
+
 def test_another_tnt_is_refused(store, tmp_path):
     with pytest.raises(DataError, match="made by another TNT"):
         pl.train_on_all(
