@@ -3,7 +3,7 @@
 It takes the place of myst-nb's own table, so pages ask for it with ``nb-exec-table``.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from docutils import nodes
 from myst_nb.ext.execution_tables import ExecutionStatsNode
@@ -11,7 +11,7 @@ from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.addnodes import pending_xref
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-HEADS = ("Page", "Executed", "Seconds")
+HEADS = ("Page", "Executed (UTC)", "Seconds")
 
 
 def _row(cells: list[nodes.Node]) -> nodes.row:
@@ -43,7 +43,7 @@ def times_table(env, parent: str) -> nodes.table:
     for docname, data in sorted(NbMetadataCollector.get_doc_data(env).items()):
         if not (run := data.get("exec_data")):
             continue
-        when = datetime.fromtimestamp(run["mtime"]).strftime("%Y-%m-%d %H:%M")
+        when = datetime.fromtimestamp(run["mtime"], UTC).strftime("%Y-%m-%d %H:%M")
         link = _link(docname, env.titles[docname].astext(), parent)
         body += _row([link, nodes.Text(when), nodes.Text(f"{run['runtime']:.1f}")])
         total += run["runtime"]
