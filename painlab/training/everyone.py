@@ -101,7 +101,9 @@ def train_on_all(
     told = _spatial_of(store, spatial) if begun is None else _claims_of(begun)
     told |= _learned([features.samples[i] for i in rows], task, start=start, begun=begun)
     if frames_per_second is None:
-        frames_per_second = _rate_of(store, begun, stride, say)
+        used = {(s.subject, s.sample_name) for s in (features.samples[i] for i in rows)}
+        rates = [c.fps for c in store.clips if (c.subject, c.sample_name) in used]
+        frames_per_second = _rate_of(store, rates, begun, stride, say)
     told["frames_per_second"] = f"{frames_per_second:g}"
     told["aligner"] = json.dumps(store.made_from["aligner"])
 
@@ -159,16 +161,17 @@ def _spatial_of(store: FeatureStore, spatial: str | PathLike) -> dict[str, str]:
 
 
 def _rate_of(
-    store: FeatureStore, start: TemporalTransformer | None, stride: int, say: Callable[[str], None]
-) -> float:
+    store: FeatureStore, rates: Sequence[float | None], start: TemporalTransformer | None,
+    stride: int, say: Callable[[str], None],
+) -> float:  # fmt: skip
     """Frames a second of what is learned from; without a word of them, the start's or BioVid's."""
     wanted = float(start.about.get("frames_per_second", 0)) if start is not None else 0.0
-    known = store.frames_per_second
-    if known is None:
-        rate = wanted or BIOVID_FPS / store.made_from["stride"] / stride
+    stride *= store.made_from["stride"]
+    if None in rates:
+        rate = wanted or BIOVID_FPS / stride
         say(f"{store.root} does not tell the frames a second of its clips: taken to be {rate:g}.")
         return rate
-    low, high = (rate / stride for rate in known)
+    low, high = min(rates) / stride, max(rates) / stride
     rate = (low + high) / 2
     if high > ALIKE * low:
         say(

@@ -183,10 +183,12 @@ def test_the_rate_of_the_films_goes_with_the_model(start, tmp_path):
     mixed = planted_store(tmp_path / "mixed", people=2, fps=(6.0, 12.0))
     assert rate(mixed) == "9"
     assert "from 6 to 12 frames a second" in heard[0]
+    assert (rate(mixed, leave_out=["person01"], stride=1), len(heard)) == ("6", 1)  # the other's
     unknown = planted_store(tmp_path / "unknown", people=2, fps=(6.0, None))
     assert unknown.frames_per_second is None
     assert rate(unknown) == "6.25"
     assert "does not tell" in heard[0]
+    assert (rate(unknown, leave_out=["person01"], frames_per_second=None), len(heard)) == ("6", 1)
 
 
 def test_another_tnt_is_refused(store, tmp_path):
