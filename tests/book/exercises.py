@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _EXERCISE = re.compile(r"^[`:]{3,}\{exercise\}.*\n(?::\w+:.*\n)*?:label: *([\w-]+)", re.M)
 _SOLUTION = re.compile(r"^([`:]{3,})\{solution\} *([\w-]+)\n(.*?)^\1$", re.M | re.DOTALL)
 _PYTHON = re.compile(r"^```python\n(.*?)^```$", re.M | re.DOTALL)
-_VERDICT = re.compile(r'data-verdict="(\w+)"')
+VERDICT = re.compile(r'data-verdict="(\w+)"')
 
 
 @dataclass(frozen=True)
@@ -108,5 +108,5 @@ def verdicts(page: Path) -> dict[str, list[str]]:
     told: dict[str, list[str]] = {exercise.label: [] for exercise in found}
     for label, number in checks:
         pages = [o.data.get("text/html", "") for o in run[number].outputs if "data" in o]
-        told[label] += _VERDICT.findall("".join(pages))
+        told[label] += VERDICT.findall("".join(pages))
     return told
