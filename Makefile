@@ -33,6 +33,7 @@ help: ## List these targets
 
 env: $(STAMP) ## Make the environment in .venv
 
+# Without --compile-bytecode the first import does it; where Python may not write, every import.
 $(STAMP):
 	@$(PYTHON) -c $(NEW_ENOUGH) || \
 	  { echo "painlab needs Python 3.11 or newer: try make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
@@ -41,7 +42,7 @@ $(STAMP):
 	  $(PYTHON) -m venv --clear $(VENV)
 	@rm -f $(VENV)/painlab-*
 	$(RUN) -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
-	$(RUN) -m uv pip install --python $(RUN) --quiet --no-deps -r requirements.txt
+	$(RUN) -m uv pip install --python $(RUN) --quiet --no-deps --compile-bytecode -r requirements.txt
 	$(RUN) -m uv pip install --python $(RUN) --quiet --no-deps --editable .
 	@touch $@
 	@echo "The environment is ready in $(VENV)."
