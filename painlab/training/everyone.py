@@ -17,7 +17,7 @@ from painlab.temporal.transformer import TemporalTransformer
 from painlab.training.fold_training import Fold, TaskData, steps_of_run, train_folds
 from painlab.training.folds import state_of_fold
 from painlab.training.starts import load_start, place_of, sizes_for, told_of_start
-from painlab.training.store import Features, FeatureStore
+from painlab.training.store import Features, FeatureStore, StoredClip, range_of_rates
 from painlab.training.task_data import check_classes, task_features, task_named
 from painlab.weights import model_digest
 
@@ -102,8 +102,8 @@ def train_on_all(
     told |= _learned([features.samples[i] for i in rows], task, start=start, begun=begun)
     if frames_per_second is None:
         used = {(s.subject, s.sample_name) for s in (features.samples[i] for i in rows)}
-        rates = [c.fps for c in store.clips if (c.subject, c.sample_name) in used]
-        frames_per_second = _rate_of(store, rates, begun, stride, say)
+        clips = [c for c in store.clips if (c.subject, c.sample_name) in used]
+        frames_per_second = _rate_of(store, clips, begun, stride, say)
     told["frames_per_second"] = f"{frames_per_second:g}"
     told["aligner"] = json.dumps(store.made_from["aligner"])
 
@@ -161,17 +161,18 @@ def _spatial_of(store: FeatureStore, spatial: str | PathLike) -> dict[str, str]:
 
 
 def _rate_of(
-    store: FeatureStore, rates: Sequence[float | None], start: TemporalTransformer | None,
+    store: FeatureStore, clips: Sequence[StoredClip], start: TemporalTransformer | None,
     stride: int, say: Callable[[str], None],
 ) -> float:  # fmt: skip
     """Frames a second of what is learned from; without a word of them, the start's or BioVid's."""
     wanted = float(start.about.get("frames_per_second", 0)) if start is not None else 0.0
     stride *= store.made_from["stride"]
-    if None in rates:
+    known = range_of_rates(clips, stride=stride)
+    if known is None:
         rate = wanted or BIOVID_FPS / stride
         say(f"{store.root} does not tell the frames a second of its clips: taken to be {rate:g}.")
         return rate
-    low, high = min(rates) / stride, max(rates) / stride
+    low, high = known
     rate = (low + high) / 2
     if high > ALIKE * low:
         say(

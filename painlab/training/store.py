@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -38,6 +38,14 @@ class StoredClip:
     def sample(self) -> Sample:
         """The clip as a data set tells it, without a file."""
         return Sample(self.subject, self.level, None, self.sample_name)
+
+
+def range_of_rates(clips: Iterable[StoredClip], *, stride: int) -> tuple[float, float] | None:
+    """Least and most frames a second that a stride leaves of clips; None where one is not known."""
+    rates = [clip.fps for clip in clips]
+    if not rates or None in rates:
+        return None
+    return min(rates) / stride, max(rates) / stride
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -140,11 +148,7 @@ class FeatureStore:
     @property
     def frames_per_second(self) -> tuple[float, float] | None:
         """Of the frames that are kept, the least and the most of all clips; None if not known."""
-        rates = [clip.fps for clip in self.clips]
-        if not rates or None in rates:
-            return None
-        stride = self.made_from.get("stride", 1)
-        return min(rates) / stride, max(rates) / stride
+        return range_of_rates(self.clips, stride=self.made_from.get("stride", 1))
 
     def holds(self, name: str, clips: Sequence[StoredClip]) -> bool:
         """Whether a shard is there, whole, and of these sources, whatever was counted in them."""

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,34 +80,58 @@ def wrong_answer(starter: str) -> str:
     return "\n".join(lines)
 
 
-def verdicts(page: Path) -> dict[str, list[str]]:
-    """What each exercise's check says of a blank, a wrong answer and the solution."""
+def answered(
+    page: Path,
+    answers: Callable[[Exercise, str], Sequence[str]],
+    *,
+    seconds: int = 600,
+    may_fail: bool = False,
+) -> dict[str, list[str]]:
+    """What a chapter's checks say of answers, by exercise: "right", another verdict, or nothing.
+
+    Args:
+        page: the chapter. It runs as far as its last check, the answers in place of the starters.
+        answers: those to an exercise, given it and its starter; each is checked, one after another,
+            and the last is what the rest of the chapter sees.
+        seconds: that one cell may take.
+        may_fail: an answer or its check may raise or never end; such an answer has no verdict.
+    """
     cells = jupytext.read(page, fmt="md:myst").cells
     found = exercises(cells)
-    by_starter = {exercise.starter: exercise for exercise in found}
+    starters = {exercise.starter for exercise in found}
     by_check = {exercise.check: exercise for exercise in found}
-    run, checks = [], []
-    last = max(by_check, default=-1)
-    for number, cell in enumerate(cells[: last + 1]):
-        if cell.cell_type != "code" or number in by_starter:
+    run, asked = [], []
+    for number, cell in enumerate(cells[: max(by_check, default=-1) + 1]):
+        if cell.cell_type != "code" or number in starters:
             continue
         if number not in by_check:
             run.append(nbformat.v4.new_code_cell(cell.source))
             continue
         exercise = by_check[number]
-        starter = cells[exercise.starter].source
-        for answer in (starter, wrong_answer(starter), exercise.solution):
-            run += [nbformat.v4.new_code_cell(answer), nbformat.v4.new_code_cell(cell.source)]
-            checks.append((exercise.label, len(run) - 1))
-    notebook = nbformat.v4.new_notebook(cells=run)
+        for answer in answers(exercise, cells[exercise.starter].source):
+            pair = [nbformat.v4.new_code_cell(source) for source in (answer, cell.source)]
+            if may_fail:
+                for one in pair:
+                    one.metadata["tags"] = ["raises-exception"]
+            run += pair
+            asked.append((exercise.label, *pair))
     others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     env = {**os.environ, "PAINLAB_STATIC": "1", "PYTHONPATH": os.pathsep.join([str(ROOT), *others])}
     client = NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": page.parent}}
-    )
+        nbformat.v4.new_notebook(cells=run), timeout=seconds, interrupt_on_timeout=may_fail,
+        kernel_name="python3", resources={"metadata": {"path": str(page.parent)}},
+    )  # fmt: skip
     client.execute(env=env)
     told: dict[str, list[str]] = {exercise.label: [] for exercise in found}
-    for label, number in checks:
-        pages = [o.data.get("text/html", "") for o in run[number].outputs if "data" in o]
-        told[label] += VERDICT.findall("".join(pages))
+    for label, answer, check in asked:
+        defined = not any(output.output_type == "error" for output in answer.outputs)
+        pages = [o.data.get("text/html", "") for o in check.outputs if "data" in o]
+        told[label].append(" ".join(VERDICT.findall("".join(pages))) if defined else "")
     return told
+
+
+def verdicts(page: Path) -> dict[str, list[str]]:
+    """What each exercise's check says of a blank, a wrong answer and the solution."""
+    return answered(page, lambda exercise, starter: [
+        starter, wrong_answer(starter), exercise.solution
+    ])  # fmt: skip

@@ -9,20 +9,15 @@ the list is to be read, and fails nothing. Status 1 only where a solution itself
 
 import argparse
 import ast
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-
-import jupytext
-import nbformat
-from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
 sys.path.insert(0, str(ROOT / "tests" / "book"))
 
-from exercises import VERDICT, exercises  # noqa: E402  (the path above leads to it)
+from exercises import Exercise, answered  # noqa: E402  (the path above leads to it)
 
 MOST = 40  # changes of a solution
 SECONDS = 120  # of one cell: a changed loop may never end
@@ -86,36 +81,22 @@ def mutants(solution: str) -> list[tuple[str, str]]:
 
 def survivors(page: Path) -> tuple[list[str], list[str]]:
     """Changes that a check takes for right, and solutions that it refuses."""
-    cells = jupytext.read(page, fmt="md:myst").cells
-    found = exercises(cells)
-    by_check = {exercise.check: exercise for exercise in found}
-    starters = {exercise.starter for exercise in found}
-    run, tried = [], []
-    for number, cell in enumerate(cells[: max(by_check) + 1]):
-        if cell.cell_type != "code" or number in starters:
-            continue
-        if number not in by_check:
-            run.append(nbformat.v4.new_code_cell(cell.source))
-            continue
-        exercise = by_check[number]
-        for what, code in [*mutants(exercise.solution), ("", exercise.solution)]:
-            run += [nbformat.v4.new_code_cell(code), nbformat.v4.new_code_cell(cell.source)]
-            tried.append((exercise.label, what, len(run) - 2))
-    client = NotebookClient(
-        nbformat.v4.new_notebook(cells=run), timeout=SECONDS, interrupt_on_timeout=True,
-        allow_errors=True, kernel_name="python3", resources={"metadata": {"path": str(BOOK)}},
-    )  # fmt: skip
-    client.execute(env={**os.environ, "PAINLAB_STATIC": "1", "PYTHONPATH": str(ROOT)})
+    tried: dict[str, list[str]] = {}  # what was changed, by exercise; last the solution itself
+
+    def answers(exercise: Exercise, _starter: str) -> list[str]:
+        changes = mutants(exercise.solution)
+        tried[exercise.label] = [what for what, _ in changes]
+        return [*(code for _, code in changes), exercise.solution]
+
     weak, refused = [], []
-    for label, what, number in tried:
-        defined = not any(o.output_type == "error" for o in run[number].outputs)
-        pages = [o.data.get("text/html", "") for o in run[number + 1].outputs if "data" in o]
-        right = defined and "right" in VERDICT.findall("".join(pages))
-        if what and right:
-            weak.append(f"{label}: {what}")
-        elif not what and not right:
+    for label, told in answered(page, answers, seconds=SECONDS, may_fail=True).items():
+        *of_changes, of_solution = told
+        for what, verdict in zip(tried[label], of_changes, strict=True):
+            if verdict == "right":
+                weak.append(f"{label}: {what}")
+        if of_solution != "right":
             refused.append(label)
-    print(f"{page.stem}: {len(tried) - len(found)} changes of {len(found)} solutions, "
+    print(f"{page.stem}: {sum(map(len, tried.values()))} changes of {len(tried)} solutions, "
           f"{len(weak)} not noticed", flush=True)  # fmt: skip
     return weak, refused
 
