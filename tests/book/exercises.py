@@ -131,7 +131,10 @@ def answered(
 
 
 def verdicts(page: Path) -> dict[str, list[str]]:
-    """What each exercise's check says of a blank, a wrong answer and the solution."""
+    """What each exercise's check says of the solution, a blank and a wrong answer.
+
+    The solution comes first: it takes the starter's place, and may need nothing of what that did.
+    """
     return answered(page, lambda exercise, starter: [
-        starter, wrong_answer(starter), exercise.solution
+        exercise.solution, starter, wrong_answer(starter)
     ])  # fmt: skip

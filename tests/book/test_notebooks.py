@@ -105,10 +105,10 @@ def test_nothing_in_a_chapter_needs_a_kernel_or_a_network_to_be_seen(chapter):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=ids(CHAPTERS))
-def test_exercises_know_a_blank_a_wrong_answer_and_a_solution(chapter):
+def test_exercises_know_a_solution_a_blank_and_a_wrong_answer(chapter):
     cells = jupytext.read(chapter, fmt="md:myst").cells
     assert len(exercises(cells)) >= 3
-    assert set(map(tuple, verdicts(chapter).values())) == {("blank", "wrong", "right")}
+    assert set(map(tuple, verdicts(chapter).values())) == {("right", "blank", "wrong")}
 
 
 def test_launch_buttons_lead_to_the_repository():
