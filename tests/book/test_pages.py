@@ -66,6 +66,21 @@ def test_style_sheets_fetch_nothing_from_elsewhere(rendered):
     assert fetched == set()
 
 
+def test_a_citation_reads_as_the_entry_is_headed(soup):
+    headed = {
+        entry["id"]: entry.find(class_="label").get_text().strip("[]")
+        for entry in soup("book/bibliography").find_all(class_="citation")
+    }
+    assert len(set(headed.values())) == len(headed) > 40
+    cited = set()
+    for page in PAGES:
+        for link in soup(page).select('a[href^="bibliography.html#"]'):
+            entry, text = link["href"].rpartition("#")[2], link.get_text()
+            assert text in (headed[entry], headed[entry].rpartition(", ")[2])  # "Han et al. [2021]"
+            cited.add(entry)
+    assert cited == set(headed)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_inside_the_book_leads_somewhere(page, soup, rendered):
     here = rendered / f"{page}.html"
