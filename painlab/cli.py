@@ -13,6 +13,7 @@ import logging
 import sys
 import warnings
 from pathlib import Path
+from typing import NoReturn
 
 from painlab import __version__
 from painlab.cli_data import add_check_data
@@ -78,8 +79,14 @@ def _say_warning(message, category, *_where, **_more) -> None:
         print(f"painlab: {message}", file=sys.stderr)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """A wrong call gets one line, as all bad input does, and not the usage of all options."""
+        self.exit(2, f"{self.prog}: {message} ({self.prog} --help tells more).\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="painlab",
         description="Automatic pain estimation from videos with transformers.",
         epilog=LIMITS,

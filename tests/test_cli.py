@@ -39,6 +39,27 @@ def painlab(capsys):
     return run
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict",),
+        ("predict", "film.mp4", "--landmarks", "foo"),
+        ("predict", "film.mp4", "--hop", "abc"),
+        ("synth", "folder", "--preset", "huge"),
+        ("train", "store"),
+        ("frobnicate",),
+        (),
+    ],
+)
+def test_a_wrong_call_gets_one_line(painlab, arguments):
+    done = painlab(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("painlab")
+    assert "--help" in done.stderr
+
+
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
     return film_with_a_gap(tmp_path_factory.mktemp("cli"))

@@ -113,7 +113,7 @@ def align_video(
 def require_a_face(faces: AlignedClip, path: str | Path) -> None:
     """Refuse a video in which nobody is seen."""
     if not faces.found.any():
-        raise PainLabError(f"{path}: no face was found in any of its {len(faces)} frames.")
+        raise PainLabError(f"{path}: no face was found in any of {len(faces)} frames looked at.")
 
 
 def without_frames(clip: AlignedClip) -> AlignedClip:

@@ -89,8 +89,10 @@ class FeatureStore:
                 name: (shard["sha256"], tuple(StoredClip(**clip) for clip in shard["clips"]))
                 for name, shard in told["shards"].items()
             }
-        except FileNotFoundError as error:
-            raise DataError(f"{root} holds no features: there is no {INDEX}.") from error
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise DataError(
+                f"{root} holds no features: painlab extract makes a folder of them."
+            ) from error
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
