@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _EXERCISE = re.compile(r"^[`:]{3,}\{exercise\}.*\n(?::\w+:.*\n)*?:label: *([\w-]+)", re.M)
 _SOLUTION = re.compile(r"^([`:]{3,})\{solution\} *([\w-]+)\n(.*?)^\1$", re.M | re.DOTALL)
 _PYTHON = re.compile(r"^```python\n(.*?)^```$", re.M | re.DOTALL)
-VERDICT = re.compile(r'data-verdict="(\w+)"')
+_VERDICT = re.compile(r'data-verdict="(\w+)"')
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ def answered(
     found = exercises(cells)
     starters = {exercise.starter for exercise in found}
     by_check = {exercise.check: exercise for exercise in found}
+    tags = ["raises-exception"] if may_fail else []
     run, asked = [], []
     for number, cell in enumerate(cells[: max(by_check, default=-1) + 1]):
         if cell.cell_type != "code" or number in starters:
@@ -109,10 +110,10 @@ def answered(
             continue
         exercise = by_check[number]
         for answer in answers(exercise, cells[exercise.starter].source):
-            pair = [nbformat.v4.new_code_cell(source) for source in (answer, cell.source)]
-            if may_fail:
-                for one in pair:
-                    one.metadata["tags"] = ["raises-exception"]
+            pair = [
+                nbformat.v4.new_code_cell(source, metadata={"tags": tags})
+                for source in (answer, cell.source)
+            ]
             run += pair
             asked.append((exercise.label, *pair))
     others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
@@ -126,7 +127,7 @@ def answered(
     for label, answer, check in asked:
         defined = not any(output.output_type == "error" for output in answer.outputs)
         pages = [o.data.get("text/html", "") for o in check.outputs if "data" in o]
-        told[label].append(" ".join(VERDICT.findall("".join(pages))) if defined else "")
+        told[label].append(" ".join(_VERDICT.findall("".join(pages))) if defined else "")
     return told
 
 

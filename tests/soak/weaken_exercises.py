@@ -81,7 +81,7 @@ def mutants(solution: str) -> list[tuple[str, str]]:
 
 def survivors(page: Path) -> tuple[list[str], list[str]]:
     """Changes that a check takes for right, and solutions that it refuses."""
-    tried: dict[str, list[str]] = {}  # what was changed, by exercise; last the solution itself
+    tried: dict[str, list[str]] = {}  # what was changed, by exercise
 
     def answers(exercise: Exercise, _starter: str) -> list[str]:
         changes = mutants(exercise.solution)
