@@ -85,6 +85,8 @@ class Page:
         self.send("Page.navigate", url=url)
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self._receive()
+        # while a page scrolls smoothly, what one points at is not yet where it will be
+        self.evaluate("document.documentElement.style.scrollBehavior = 'auto'")
         self.evaluate("window.MathJax?.startup?.promise?.then(() => true) ?? true")
         self.evaluate("new Promise(done => setTimeout(done, 150))")
 
