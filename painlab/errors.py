@@ -27,7 +27,7 @@ class DataError(PainLabError):
 
 
 class ShapeError(PainLabError):
-    """A tensor whose shape does not fit the model it was given to."""
+    """A tensor whose shape or type does not fit what it was given to."""
 
 
 class WeightsError(PainLabError):

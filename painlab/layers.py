@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from einops import einsum, rearrange
 from torch import Tensor, nn
 
+from painlab.errors import ShapeError
 from painlab.typing import Bool, Float
 
 # a probability, or what sets weights to 0 itself and scales up the others
@@ -42,6 +43,9 @@ def attention(
             a function that does so to all weights (... q t).
         return_weights: also return the softmax (before dropout), whose rows sum to 1.
 
+    Raises:
+        ShapeError: where queries and keys differ in channels, or keys and values in number.
+
     Returns:
         (... q dv), or with ``return_weights`` the pair (... q dv), (... q t).
 
@@ -51,6 +55,9 @@ def attention(
         >>> out.shape, weights.shape
         (torch.Size([2, 4, 3]), torch.Size([2, 4, 6]))
     """
+    if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
+        shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in (("q", q), ("k", k), ("v", v)))
+        raise ShapeError(f"attention takes q (... q dh), k (... t dh), v (... t dv), not {shapes}.")
     fused = not return_weights and mask is None and not callable(dropout)
     if fused and k.shape[-2] >= FUSED_FROM:
         return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)  # the same, fused

@@ -165,6 +165,10 @@ for call in (
     lambda: pl.split_patches(clip[0, 0]),
     lambda: model.temporal(torch.zeros(1, 6, 24), mask=torch.ones(1, 6)),
     lambda: pl.TNTConfig(depth=1.5),
+    lambda: model.encode(clip.byte()),
+    lambda: pl.attention(clip[0, 0], clip[0, 0, ..., :3], clip[0, 0]),
+    lambda: pl.attention(clip[0, 0], clip[0, 0], clip[0, 0, :, :3]),
+    lambda: pl.fourier_encode(torch.arange(3), bands=2, max_frequency=3),
 ):
     try:
         call()
@@ -175,7 +179,7 @@ for call in (
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     lines = done.stdout.splitlines()
-    assert len(lines) == 9, done.stdout + done.stderr
+    assert len(lines) == 13, done.stdout + done.stderr
     assert all(line.startswith("refused:") for line in lines)
 
 

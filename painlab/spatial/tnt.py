@@ -174,13 +174,15 @@ class TNT(nn.Module):
             return_attention: also return `TNTMaps`.
 
         Raises:
-            ShapeError: where the images are not of the configured size.
+            ShapeError: where the images are not of the configured size, or still whole numbers.
         """
         size = self.config.image_size
         if images.shape[1:] != (3, size, size):
             raise ShapeError(
                 f"this TNT takes images of shape (b, 3, {size}, {size}), not {tuple(images.shape)}."
             )
+        if not images.is_floating_point():
+            raise ShapeError(f"this TNT takes what frames_to_tensor makes, not {images.dtype}.")
         y = self.stem(images) + self.sub_patch_position  # b n m e, Eq. 3
         token = repeat(self.class_token, "d -> b 1 d", b=len(images))
         z, _ = pack([token, self.to_patch(y)], "b * d")  # b 1+n d

@@ -6,6 +6,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from painlab.errors import ShapeError
 from painlab.typing import Float
 
 
@@ -23,6 +24,9 @@ def fourier_encode(
         bands: number of frequencies; 0 gives the position alone.
         max_frequency: samples between -1 and 1 that the highest frequency must tell apart.
 
+    Raises:
+        ShapeError: for positions of whole numbers, which would round the frequencies.
+
     Returns:
         (... 2·bands + 1): sines, cosines, the position itself.
 
@@ -30,6 +34,8 @@ def fourier_encode(
         >>> fourier_encode(torch.linspace(-1, 1, 138), bands=6, max_frequency=138).shape
         torch.Size([138, 13])
     """
+    if not positions.is_floating_point():
+        raise ShapeError(f"fourier_encode takes floating-point positions, not {positions.dtype}.")
     frequencies = torch.linspace(
         1.0, max_frequency / 2, bands, device=positions.device, dtype=positions.dtype
     )
