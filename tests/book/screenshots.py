@@ -32,7 +32,7 @@ def main() -> int:
                 page.theme(theme)
                 height = page.evaluate("document.documentElement.scrollHeight")
                 for part in range(-(-height // TALL)):
-                    page.evaluate(f"window.scrollTo({{top: {part * TALL}, behavior: 'instant'}})")
+                    page.evaluate(f"window.scrollTo(0, {part * TALL})")
                     picture = out / f"{path.stem}-{look}-{part + 1}.png"
                     picture.write_bytes(page.screenshot())
     print(f"wrote the pictures to {out}")

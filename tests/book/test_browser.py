@@ -76,8 +76,7 @@ def shown(browser, number: int) -> list[int]:
 
 def box(browser, number: int, part: str) -> dict:
     browser.evaluate(
-        f"document.querySelectorAll('.pl-slider')[{number}]"
-        ".scrollIntoView({block: 'center', behavior: 'instant'})"
+        f"document.querySelectorAll('.pl-slider')[{number}].scrollIntoView({{block: 'center'}})"
     )
     return browser.evaluate(
         f"(() => {{ const b = document.querySelectorAll('.pl-slider')[{number}]"

@@ -70,7 +70,7 @@ def middle(browser, element: str) -> tuple[float, float]:
     """Where to point at an element, which is brought into view."""
     return tuple(
         browser.evaluate(
-            f"(e => {{ e.scrollIntoView({{block: 'center', behavior: 'instant'}});"
+            f"(e => {{ e.scrollIntoView({{block: 'center'}});"
             " const b = e.getBoundingClientRect();"
             f" return [b.x + b.width / 2, b.y + b.height / 2]; }})({element})"
         )
